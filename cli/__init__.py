@@ -1,0 +1,1 @@
+"""The command `pgan-toolkit`: parse, call, print, exit."""

@@ -1,0 +1,100 @@
+"""The group of commands, and the one place where errors become exit codes."""
+
+import errno
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from pgan_toolkit import __version__
+from pgan_toolkit.errors import PganError
+
+__all__ = ["cli", "main"]
+
+_COMMANDS = {
+    "build-celebahq": (
+        "pgan_cli.build_celebahq:build_celebahq",
+        "Build a ranked, aligned face dataset from photographs.",
+    ),
+    "data": ("pgan_cli.data:data", "Inspect, verify, convert or show a dataset."),
+    "demo": ("pgan_cli.demo:demo", "Build a small dataset from sample pictures made on the spot."),
+    "doctor": ("pgan_cli.doctor:doctor", "Say what this machine has, and what is missing."),
+    "rank": ("pgan_cli.rank:rank", "Score the quality of any pictures, best first."),
+}
+"""Command -> (where it is, its line in --help). Modules load on use, so that --help is fast."""
+
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command only when it runs; the group's own help needs none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[cmd_name][0].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}:{attribute} is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: pgan-toolkit build-celebahq --src celeba_wild --out celeba_hq --count 30000",
+)
+@click.version_option(__version__, prog_name="pgan-toolkit")
+def cli() -> None:
+    """Build CelebA-HQ-style face datasets and measure GANs (Karras et al., ICLR 2018).
+
+    Exit codes: 0 success, 1 a check failed, 2 wrong usage, 3 bad data, 4 the machine lacks
+    something, 130 interrupted (the same command resumes).
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with the code that the outcome means."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except PganError as error:
+        _fail(str(error), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted; the same command goes on where it stopped", 130)
+    except BrokenPipeError:
+        # The reader (head, less) has gone; nothing is left to tell it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        _fail(_describe_os_error(error), 4)
+    except MemoryError:
+        _fail("out of memory; use fewer --workers or smaller pictures", 4)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _describe_os_error(error: OSError) -> str:
+    name = f"{error.filename}: " if error.filename else ""
+    if error.errno in _FULL_DISK:
+        return f"{name}no space left; free some and run the same command again, it resumes"
+    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return f"{name}{error.strerror}; choose a place that you may write to"
+    return f"{name}{error.strerror or error}"
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(code)

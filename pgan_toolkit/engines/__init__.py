@@ -1,0 +1,1 @@
+"""An ordered map over many items with bounded work in flight."""

@@ -1,0 +1,1 @@
+"""What restores a photograph before it is cropped."""

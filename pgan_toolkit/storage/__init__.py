@@ -1,0 +1,1 @@
+"""Bytes on disk: one protocol for records, many formats behind it, and atomic writes."""
