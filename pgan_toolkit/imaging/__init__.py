@@ -1,4 +1,4 @@
-"""Pixels: decode and encode, resample, pad, warp, spectra, mosaics. The only user of PIL and cv2."""
+"""Pixels: decode, encode, resample, pad, warp, spectra, mosaics. The only user of PIL and cv2."""
 
 from pgan_toolkit.imaging.codec import (
     MAX_MEGAPIXELS,

@@ -62,9 +62,8 @@ def decode_image(
     with _opened(data, name=name, max_megapixels=max_megapixels) as picture:
         try:
             picture.load()
-            if apply_orientation:
-                picture = PIL.ImageOps.exif_transpose(picture)
-            return np.ascontiguousarray(_to_rgb(picture))
+            upright = PIL.ImageOps.exif_transpose(picture) if apply_orientation else picture
+            return np.ascontiguousarray(_to_rgb(upright))
         except _READ_ERRORS as error:
             raise DataError(
                 f"{name}: the picture is damaged or incomplete ({error}); "
@@ -133,7 +132,7 @@ def _opened(data: bytes, *, name: str, max_megapixels: float) -> PIL.Image.Image
         raise _too_large(name, str(error), max_megapixels) from error
     except PIL.UnidentifiedImageError as error:
         raise DataError(
-            f"{name}: not a picture that Pillow can read; expected JPEG, PNG, WebP, TIFF or the like"
+            f"{name}: not a picture that Pillow can read; expected JPEG, PNG, WebP or TIFF"
         ) from error
     except _READ_ERRORS as error:
         raise DataError(f"{name}: the picture's header is damaged ({error})") from error
