@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from pgan_toolkit.arrays import Image
 
@@ -60,11 +60,18 @@ class ImageSink(Protocol):
         """Take one record. Raises DataError for a key that was written before."""
 
     @abstractmethod
+    def write_encoded(self, key: str, data: bytes, label: int | None = None) -> None:
+        """Take one record whose picture is the bytes of a PNG file.
+
+        Formats that hold PNG files store the bytes as they are; the others decode them.
+        """
+
+    @abstractmethod
     def close(self) -> None:
         """Finish, and make the data set visible under its final name."""
 
     @abstractmethod
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> "ImageSink": ...
 
     @abstractmethod
     def __exit__(
