@@ -1,0 +1,86 @@
+"""Resampling: Lanczos by Pillow, box by exact means."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import PIL.Image
+
+from pgan_toolkit.arrays import Image
+from pgan_toolkit.errors import UsageError
+
+__all__ = ["Box", "box_downscale", "lanczos_resize"]
+
+
+class Box(NamedTuple):
+    """A rectangle of whole pixels; right and bottom are outside it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Columns in the box."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Rows in the box."""
+        return self.bottom - self.top
+
+
+def lanczos_resize(image: Image, *, width: int, height: int, region: Box | None = None) -> Image:
+    """Resample to width x height by Lanczos (a = 3, widened when shrinking), as Pillow does.
+
+    Parameters
+    ----------
+    image : Image
+        uint8 (H, W, 3).
+    width, height : int
+        Size of the whole result, pixels.
+    region : Box | None
+        Compute only this part of the result: the same pixels as cutting it out afterwards, in
+        the time that its own size takes.
+
+    Returns
+    -------
+    Image
+        uint8 (height, width, 3), or the region's size.
+    """
+    part = region or Box(0, 0, width, height)
+    if part == (0, 0, image.shape[1], image.shape[0]) and image.shape[:2] == (height, width):
+        return image
+    x_scale, y_scale = image.shape[1] / width, image.shape[0] / height
+    box = (part.left * x_scale, part.top * y_scale, part.right * x_scale, part.bottom * y_scale)
+    # Pillow refuses a box that rounding has put a hair outside the picture.
+    box = (*box[:2], min(box[2], image.shape[1]), min(box[3], image.shape[0]))
+    resized = PIL.Image.fromarray(image).resize(
+        (part.width, part.height), PIL.Image.Resampling.LANCZOS, box=box
+    )
+    return np.asarray(resized)
+
+
+def box_downscale(image: Image, *, factor: int) -> Image:
+    """Shrink by a whole factor: every pixel is the rounded mean of factor x factor pixels.
+
+    Parameters
+    ----------
+    image : Image
+        uint8 (H, W, 3), H and W multiples of the factor.
+    factor : int
+        1 or more.
+
+    Raises
+    ------
+    UsageError
+        The size is no multiple of the factor.
+    """
+    height, width = image.shape[:2]
+    if factor < 1 or height % factor or width % factor:
+        raise UsageError(f"{width}x{height} pixels cannot be shrunk by {factor} in whole boxes")
+    if factor == 1:
+        return image
+    size = (width // factor, height // factor)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
