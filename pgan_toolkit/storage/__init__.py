@@ -1,6 +1,34 @@
 """Bytes on disk: one protocol for records, many formats behind it, and atomic writes."""
 
 from pgan_toolkit.storage.atomic import AtomicPath, atomic_write_bytes
+from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
+from pgan_toolkit.storage.formats import (
+    FORMATS,
+    FormatName,
+    convert,
+    guess_format,
+    open_sink,
+    open_source,
+)
+from pgan_toolkit.storage.keys import LABELS_FILE, PICTURE_EXTENSIONS, check_key
 from pgan_toolkit.storage.records import ImageSink, ImageSource, Record
 
-__all__ = ["AtomicPath", "ImageSink", "ImageSource", "Record", "atomic_write_bytes"]
+__all__ = [
+    "FORMATS",
+    "LABELS_FILE",
+    "PICTURE_EXTENSIONS",
+    "AtomicPath",
+    "FormatName",
+    "ImageSink",
+    "ImageSource",
+    "PictureInfo",
+    "Record",
+    "StoredSink",
+    "StoredSource",
+    "atomic_write_bytes",
+    "check_key",
+    "convert",
+    "guess_format",
+    "open_sink",
+    "open_source",
+]

@@ -1,0 +1,128 @@
+"""A data set as a folder of picture files, with an optional `dataset.json` of labels."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pgan_toolkit.arrays import Image
+from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.imaging import decode_image, encode_png, image_size
+from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
+from pgan_toolkit.storage.encodings import encoding_of
+from pgan_toolkit.storage.keys import LABELS_FILE, index_pictures
+from pgan_toolkit.storage.labels import format_labels, parse_labels
+from pgan_toolkit.storage.records import Record
+
+__all__ = ["FolderSink", "FolderSource", "list_files"]
+
+
+class FolderSource(StoredSource):
+    """All pictures in a folder and the folders in it, in the order of their keys.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+
+    Raises
+    ------
+    DataError
+        Two pictures have the same key, a name is unsafe, or `dataset.json` is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        index = index_pictures(list_files(path), where=str(path))
+        labels_path = path / LABELS_FILE
+        labels = (
+            parse_labels(labels_path.read_bytes(), name=str(labels_path))
+            if labels_path.is_file()
+            else {}
+        )
+        super().__init__(
+            path.absolute(),
+            format_name="folder",
+            keys=index.keys,
+            labels=[labels.get(file) for file in index.files],
+        )
+        self.ignored = index.ignored
+        self._files = index.files
+
+    def _read(self, index: int) -> Image:
+        return decode_image(self._bytes(index), name=str(self.path / self._files[index]))
+
+    def _inspect(self, index: int) -> PictureInfo:
+        data = self._bytes(index)
+        height, width = image_size(data, name=str(self.path / self._files[index]))
+        return PictureInfo(height, width, len(data), encoding_of(data))
+
+    def _bytes(self, index: int) -> bytes:
+        file = self.path / self._files[index]
+        try:
+            return file.read_bytes()
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read ({error.strerror})") from error
+
+
+class FolderSink(StoredSink):
+    """Writes a folder of PNG files and `dataset.json`.
+
+    With `overwrite`, only a folder that holds nothing but a data set is replaced.
+    """
+
+    kind: ClassVar[Literal["file", "folder"]] = "folder"
+
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+        if overwrite and path.is_dir():
+            _refuse_to_replace_other_files(path)
+        super().__init__(path, overwrite=overwrite)
+        self._labels: list[tuple[str, int | None]] = []
+
+    def _put(self, record: Record) -> None:
+        self._put_encoded(record.key, encode_png(record.image), record.label)
+
+    def _put_encoded(self, key: str, data: bytes, label: int | None) -> None:
+        file = self._target.temporary / f"{key}.png"
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("xb") as out:
+                out.write(data)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise DataError(
+                f"{self.path}: the key {key!r} needs a folder where another key has its file; "
+                "rename one, or write a zip file"
+            ) from error
+        self._labels.append((f"{key}.png", label))
+
+    def _finish(self) -> None:
+        (self._target.temporary / LABELS_FILE).write_bytes(format_labels(self._labels))
+
+    def _abandon(self) -> None:
+        pass
+
+
+def list_files(folder: Path) -> Iterator[str]:
+    """Give the relative names of all files in a folder, "/" between folders; links are followed.
+
+    Hidden folders are not entered, and no folder is entered twice.
+    """
+    entered = set()
+    for root, folders, files in os.walk(folder, followlinks=True):
+        status = os.stat(root)  # noqa: PTH116 - the walk gives strings
+        if (status.st_dev, status.st_ino) in entered:
+            folders.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        relative = Path(root).relative_to(folder)
+        for name in files:
+            yield (relative / name).as_posix()
+
+
+def _refuse_to_replace_other_files(path: Path) -> None:
+    other = index_pictures(list_files(path), where=str(path)).ignored
+    if other:
+        raise UsageError(
+            f"{path}: holds files that are no data set's, such as {other[0]!r}; it is not "
+            "overwritten: remove it yourself, or choose another name"
+        )

@@ -1,0 +1,302 @@
+"""Data sets in HDF5: one array of pictures, or one per resolution as progressive GAN code reads.
+
+Both layouts are described byte for byte in docs/formats.md. The same records give the same bytes:
+neither holds a time.
+"""
+
+import contextlib
+import os
+import re
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import h5py
+import numpy as np
+
+from pgan_toolkit.arrays import Image
+from pgan_toolkit.errors import DataError
+from pgan_toolkit.imaging import decode_image
+from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
+from pgan_toolkit.storage.keys import KeyRegister, numbered_key
+from pgan_toolkit.storage.records import Record
+
+__all__ = ["Hdf5MultiresSink", "Hdf5Sink", "Hdf5Source", "halvings"]
+
+PLAIN = "hdf5"
+MULTIRES = "hdf5-multires"
+_VERSION = 1
+_MARK = "pgan-toolkit {}"
+_LEVEL_NAME = re.compile(r"data(\d+)x\1")
+_SMALLEST_LEVEL_PX = 4
+_CHUNK_BYTES = 1 << 16
+_NO_LABEL = -1
+_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+
+
+class Hdf5Source(StoredSource):
+    """The pictures of an HDF5 file of either layout, in stored order.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Its layout is told by its contents.
+
+    Raises
+    ------
+    DataError
+        The file is damaged, or is of neither layout, or of a newer version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._open_file: tuple[int, h5py.File] | None = None
+        self.path = path.absolute()
+        try:
+            file = self._file()
+            layout = _layout(file, self.path)
+            self._images = "images" if layout == PLAIN else _largest_level(file)
+            self._channels_last = layout == PLAIN
+            self._shape = _checked_shape(file[self._images], self._channels_last, self.path)
+            keys = _read_keys(file, self._shape[0], self.path)
+            labels = _read_labels(file, self._shape[0], self.path)
+        except _ERRORS as error:
+            raise self._damaged(error) from error
+        super().__init__(self.path, format_name=layout, keys=keys, labels=labels)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_open_file": None}
+
+    def _read(self, index: int) -> Image:
+        try:
+            pixels = self._file()[self._images][index]
+        except _ERRORS as error:
+            raise self._damaged(error) from error
+        if not self._channels_last:
+            pixels = pixels.transpose(1, 2, 0)
+        if pixels.shape[2] == 1:
+            pixels = np.repeat(pixels, 3, axis=2)
+        return np.ascontiguousarray(pixels)
+
+    def _inspect(self, index: int) -> PictureInfo:
+        _, height, width, channels = self._shape
+        return PictureInfo(height, width, height * width * channels, "pixels")
+
+    def _file(self) -> h5py.File:
+        """Return this process's own handle; one that was inherited is closed first."""
+        if self._open_file is not None and self._open_file[0] != os.getpid():
+            self._open_file[1].close()
+            self._open_file = None
+        if self._open_file is None:
+            self._open_file = (os.getpid(), h5py.File(self.path, "r", locking="best-effort"))
+        return self._open_file[1]
+
+    def _damaged(self, error: Exception) -> DataError:
+        return DataError(
+            f"{self.path}: the HDF5 file is damaged or incomplete ({error}); get or make it again"
+        )
+
+
+class _Hdf5Writer(StoredSink):
+    """What the two layouts share: keys and labels at the end, pictures as they come."""
+
+    kind: ClassVar[Literal["file", "folder"]] = "file"
+    _format: ClassVar[str]
+
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+        super().__init__(path, overwrite=overwrite)
+        self._keys: list[str] = []
+        self._labels: list[int] = []
+        self._size: tuple[int, int] | None = None
+        # The temporary file is locked already, and no one else knows its name.
+        self._h5 = h5py.File(
+            self._target.temporary, "w", libver=("earliest", "v110"), locking=False
+        )
+        self._h5.attrs["format"] = _MARK.format(self._format)
+        self._h5.attrs["version"] = np.int64(_VERSION)
+
+    def _put(self, record: Record) -> None:
+        height, width = record.image.shape[:2]
+        if self._size is None:
+            self._size = (height, width)
+            self._create(height, width)
+        if (height, width) != self._size:
+            raise DataError(
+                f"{self.path}: {record.key} has {width}x{height} pixels where the pictures before "
+                f"it have {self._size[1]}x{self._size[0]}; HDF5 holds pictures of one size: "
+                "write a folder or a zip file, or leave it out"
+            )
+        self._append(record.image)
+        self._keys.append(record.key)
+        self._labels.append(_NO_LABEL if record.label is None else record.label)
+
+    def _put_encoded(self, key: str, data: bytes, label: int | None) -> None:
+        self._put(Record(key, decode_image(data, name=key), label))
+
+    def _finish(self) -> None:
+        self._h5.create_dataset("keys", data=self._keys, dtype=h5py.string_dtype("utf-8"))
+        self._h5.create_dataset("labels", data=np.array(self._labels, dtype="<i8"))
+        self._h5.close()
+
+    def _abandon(self) -> None:
+        with contextlib.suppress(*_ERRORS):
+            self._h5.close()
+
+    def _new_dataset(self, name: str, shape: tuple[int, int, int]) -> None:
+        """Make a growable array of pictures, in chunks of whole pictures of about 64 KiB."""
+        pictures = max(1, _CHUNK_BYTES // int(np.prod(shape)))
+        self._h5.create_dataset(
+            name,
+            shape=(0, *shape),
+            maxshape=(None, *shape),
+            chunks=(pictures, *shape),
+            dtype=np.uint8,
+            fillvalue=0,
+        )
+
+    def _extend(self, name: str, picture: np.ndarray[Any, Any]) -> None:
+        dataset = self._h5[name]
+        count = len(dataset)
+        dataset.resize(count + 1, axis=0)
+        dataset[count] = picture
+
+    @abstractmethod
+    def _create(self, height: int, width: int) -> None:
+        """Make the empty arrays for pictures of one size."""
+
+    @abstractmethod
+    def _append(self, image: Image) -> None:
+        """Add one picture of that size."""
+
+
+class Hdf5Sink(_Hdf5Writer):
+    """Writes one array `images`, uint8 (N, H, W, 3), with `keys` and `labels`."""
+
+    _format: ClassVar[str] = PLAIN
+
+    def _create(self, height: int, width: int) -> None:
+        self._new_dataset("images", (height, width, 3))
+
+    def _append(self, image: Image) -> None:
+        self._extend("images", image)
+
+
+class Hdf5MultiresSink(_Hdf5Writer):
+    """Writes one array per resolution, uint8 (N, 3, r, r), as progressive GAN code reads.
+
+    Pictures must be square, with a power of two of pixels, at least 4.
+    """
+
+    _format: ClassVar[str] = MULTIRES
+
+    def _create(self, height: int, width: int) -> None:
+        if height != width or height < _SMALLEST_LEVEL_PX or height & (height - 1):
+            raise DataError(
+                f"{self.path}: the pictures have {width}x{height} pixels; {MULTIRES} takes squares "
+                f"of 4, 8, ... 1024, ...: crop them first, or write {PLAIN!r}, 'zip' or 'folder'"
+            )
+        while height >= _SMALLEST_LEVEL_PX:
+            self._new_dataset(f"data{height}x{height}", (3, height, height))
+            height //= 2
+
+    def _append(self, image: Image) -> None:
+        for level in halvings(image, smallest_px=_SMALLEST_LEVEL_PX):
+            size_px = level.shape[0]
+            self._extend(f"data{size_px}x{size_px}", level.transpose(2, 0, 1))
+
+
+def halvings(image: Image, *, smallest_px: int) -> list[Image]:
+    """Return a picture and its 2x2 means, each halved once more, down to a size.
+
+    Every level is the exact mean of the blocks of the full picture, rounded once, to the nearest
+    integer and halves to the even one; it is not the mean of rounded means.
+
+    Parameters
+    ----------
+    image : Image
+        uint8 (S, S, 3), S a power of two, at most 4096.
+    smallest_px : int
+        Where to stop.
+
+    Returns
+    -------
+    list of Image
+        uint8 (S, S, 3), (S/2, S/2, 3), ... (smallest_px, smallest_px, 3).
+    """
+    levels = [image]
+    sums = image.astype(np.uint32)
+    while sums.shape[0] > smallest_px:
+        sums = sums[::2, ::2] + sums[1::2, ::2] + sums[::2, 1::2] + sums[1::2, 1::2]
+        block_pixels = (image.shape[0] // sums.shape[0]) ** 2
+        levels.append(np.rint(sums / block_pixels).astype(np.uint8))
+    return levels
+
+
+def _layout(file: h5py.File, path: Path) -> str:
+    mark = file.attrs.get("format")
+    for layout in (PLAIN, MULTIRES):
+        if mark == _MARK.format(layout):
+            _check_version(file.attrs.get("version"), path)
+            return layout
+    if mark is None and any(_LEVEL_NAME.fullmatch(name) for name in file):
+        return MULTIRES  # as other programs wrote it, without a mark
+    held = ", ".join(sorted(file)) or "nothing"
+    raise DataError(
+        f"{path}: an HDF5 file of unknown layout (format {mark!r}, holding {held}); expected "
+        "'images', or 'data4x4' ... 'data1024x1024': see docs/formats.md"
+    )
+
+
+def _check_version(version: object, path: Path) -> None:
+    if version != _VERSION:
+        raise DataError(
+            f"{path}: layout version {version}; this program reads version {_VERSION}: "
+            "update pgan-toolkit"
+        )
+
+
+def _largest_level(file: h5py.File) -> str:
+    sizes = [int(match[1]) for name in file if (match := _LEVEL_NAME.fullmatch(name))]
+    if not sizes:
+        raise KeyError("no data{r}x{r} array")
+    return f"data{max(sizes)}x{max(sizes)}"
+
+
+def _checked_shape(
+    dataset: h5py.Dataset, channels_last: bool, path: Path
+) -> tuple[int, int, int, int]:
+    """Return N, H, W, C of an array of pictures."""
+    shape = tuple(dataset.shape)
+    if len(shape) == 4 and not channels_last:
+        shape = (shape[0], shape[2], shape[3], shape[1])
+    if len(shape) != 4 or shape[3] not in {1, 3} or dataset.dtype != np.uint8:
+        order = "(N, H, W, 3)" if channels_last else "(N, 3, r, r)"
+        raise DataError(
+            f"{path}: {dataset.name} is {dataset.dtype} {dataset.shape}; expected uint8 {order}"
+        )
+    return shape
+
+
+def _read_keys(file: h5py.File, count: int, path: Path) -> list[str]:
+    if "keys" not in file:
+        return [numbered_key(index) for index in range(count)]
+    keys = list(file["keys"].asstr()[()])
+    _check_count("keys", len(keys), count, path)
+    register = KeyRegister(str(path))
+    for key in keys:
+        register.add(key)
+    return keys
+
+
+def _read_labels(file: h5py.File, count: int, path: Path) -> list[int | None]:
+    if "labels" not in file:
+        return [None] * count
+    labels = np.asarray(file["labels"][()])
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise DataError(f"{path}: /labels is {labels.dtype} {labels.shape}; expected integers (N,)")
+    _check_count("labels", len(labels), count, path)
+    return [None if label == _NO_LABEL else int(label) for label in labels]
+
+
+def _check_count(name: str, got: int, count: int, path: Path) -> None:
+    if got != count:
+        raise DataError(f"{path}: {got} {name} for {count} pictures; get or make it again")

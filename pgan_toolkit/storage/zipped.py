@@ -1,0 +1,134 @@
+"""A data set as one zip file of pictures, stored without compression, as StyleGAN reads it."""
+
+import contextlib
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pgan_toolkit.arrays import Image
+from pgan_toolkit.errors import DataError
+from pgan_toolkit.imaging import decode_image, encode_png, image_size
+from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
+from pgan_toolkit.storage.encodings import encoding_of
+from pgan_toolkit.storage.keys import LABELS_FILE, index_pictures
+from pgan_toolkit.storage.labels import format_labels, parse_labels
+from pgan_toolkit.storage.records import Record
+
+__all__ = ["ZipSink", "ZipSource"]
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can hold
+_UNIX = 3
+_MODE = 0o100644 << 16
+_READ_ERRORS = (
+    OSError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+class ZipSource(StoredSource):
+    """All pictures in a zip file, in the order of their keys.
+
+    Parameters
+    ----------
+    path : Path
+        The zip file. Compressed members are read too.
+
+    Raises
+    ------
+    DataError
+        The zip file is damaged, two pictures have the same key, or a name is unsafe.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._open_file: tuple[int, zipfile.ZipFile] | None = None
+        self.path = path.absolute()
+        names = [info.filename for info in self._file().infolist() if not info.is_dir()]
+        index = index_pictures(names, where=str(path))
+        labels = (
+            parse_labels(self._member(LABELS_FILE), name=f"{path}: {LABELS_FILE}")
+            if LABELS_FILE in names
+            else {}
+        )
+        super().__init__(
+            self.path,
+            format_name="zip",
+            keys=index.keys,
+            labels=[labels.get(file) for file in index.files],
+        )
+        self.ignored = index.ignored
+        self._files = index.files
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_open_file": None}
+
+    def _read(self, index: int) -> Image:
+        name = self._files[index]
+        return decode_image(self._member(name), name=f"{self.path}: {name}")
+
+    def _inspect(self, index: int) -> PictureInfo:
+        name = self._files[index]
+        data = self._member(name)
+        height, width = image_size(data, name=f"{self.path}: {name}")
+        stored = self._file().getinfo(name).compress_size
+        return PictureInfo(height, width, stored, encoding_of(data))
+
+    def _file(self) -> zipfile.ZipFile:
+        """Return this process's own handle: after a fork, parent and child would share a place."""
+        if self._open_file is None or self._open_file[0] != os.getpid():
+            try:
+                self._open_file = (os.getpid(), zipfile.ZipFile(self.path))
+            except _READ_ERRORS as error:
+                raise DataError(
+                    f"{self.path}: the zip file is damaged or incomplete ({error}); "
+                    "get or make it again"
+                ) from error
+        return self._open_file[1]
+
+    def _member(self, name: str) -> bytes:
+        file = self._file()
+        try:
+            return file.read(name)
+        except _READ_ERRORS as error:
+            raise DataError(
+                f"{self.path}: {name}: damaged in the zip file ({error}); get or make it again"
+            ) from error
+
+
+class ZipSink(StoredSink):
+    """Writes PNG files and `dataset.json` into a zip file; the same records give the same bytes."""
+
+    kind: ClassVar[Literal["file", "folder"]] = "file"
+
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+        super().__init__(path, overwrite=overwrite)
+        self._labels: list[tuple[str, int | None]] = []
+        self._zip = zipfile.ZipFile(self._target.temporary, "w", zipfile.ZIP_STORED)
+
+    def _put(self, record: Record) -> None:
+        self._put_encoded(record.key, encode_png(record.image), record.label)
+
+    def _put_encoded(self, key: str, data: bytes, label: int | None) -> None:
+        self._add(f"{key}.png", data)
+        self._labels.append((f"{key}.png", label))
+
+    def _add(self, name: str, data: bytes) -> None:
+        member = zipfile.ZipInfo(name, _EPOCH)
+        member.create_system = _UNIX
+        member.external_attr = _MODE
+        self._zip.writestr(member, data)
+
+    def _finish(self) -> None:
+        self._add(LABELS_FILE, format_labels(self._labels))
+        self._zip.close()
+
+    def _abandon(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._zip.close()
