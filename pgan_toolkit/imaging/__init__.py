@@ -7,21 +7,38 @@ from pgan_toolkit.imaging.codec import (
     encode_png,
     image_size,
 )
-
+from pgan_toolkit.imaging.mosaic import (
+    AMBER,
+    GREEN,
+    RED,
+    Colour,
+    Section,
+    Tile,
+    contact_sheet,
+    shrink_to_fit,
+)
 from pgan_toolkit.imaging.padding import Margins, feathered_pad
 from pgan_toolkit.imaging.resample import Box, box_downscale, lanczos_resize
 from pgan_toolkit.imaging.warping import warp_quad
 
 __all__ = [
+    "AMBER",
+    "GREEN",
     "MAX_MEGAPIXELS",
+    "RED",
     "Box",
+    "Colour",
     "Margins",
+    "Section",
+    "Tile",
     "box_downscale",
+    "contact_sheet",
     "decode_image",
     "encode_jpeg",
     "encode_png",
     "feathered_pad",
     "image_size",
     "lanczos_resize",
+    "shrink_to_fit",
     "warp_quad",
 ]

@@ -9,10 +9,11 @@ import os
 import re
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError
@@ -153,7 +154,7 @@ class _Hdf5Writer(StoredSink):
             fillvalue=0,
         )
 
-    def _extend(self, name: str, picture: np.ndarray[Any, Any]) -> None:
+    def _extend(self, name: str, picture: NDArray[np.uint8]) -> None:
         dataset = self._h5[name]
         count = len(dataset)
         dataset.resize(count + 1, axis=0)
@@ -204,7 +205,7 @@ class Hdf5MultiresSink(_Hdf5Writer):
             self._extend(f"data{size_px}x{size_px}", level.transpose(2, 0, 1))
 
 
-def halvings(image: Image, *, smallest_px: int) -> list[Image]:
+def halvings(image: Image, *, smallest_px: int) -> list[NDArray[np.uint8]]:
     """Return a picture and its 2x2 means, each halved once more, down to a size.
 
     Every level is the exact mean of the blocks of the full picture, rounded once, to the nearest
@@ -219,10 +220,10 @@ def halvings(image: Image, *, smallest_px: int) -> list[Image]:
 
     Returns
     -------
-    list of Image
+    list of NDArray
         uint8 (S, S, 3), (S/2, S/2, 3), ... (smallest_px, smallest_px, 3).
     """
-    levels = [image]
+    levels: list[NDArray[np.uint8]] = [image]
     sums = image.astype(np.uint32)
     while sums.shape[0] > smallest_px:
         sums = sums[::2, ::2] + sums[1::2, ::2] + sums[::2, 1::2] + sums[1::2, 1::2]
