@@ -18,7 +18,14 @@ from pgan_toolkit.arrays import Landmarks
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.storage.atomic import atomic_write_bytes
 
-__all__ = ["COLUMNS", "LandmarkTable", "check_landmarks", "read_landmarks", "write_landmarks"]
+__all__ = [
+    "COLUMNS",
+    "LandmarkTable",
+    "check_landmarks",
+    "format_landmarks",
+    "read_landmarks",
+    "write_landmarks",
+]
 
 COLUMNS = tuple(
     f"{point}_{axis}"
@@ -101,32 +108,45 @@ def read_landmarks(path: Path) -> LandmarkTable:
     return _collect(path, _celeba_rows(path, text), stated=int(text.split(maxsplit=1)[0]))
 
 
-def write_landmarks(path: Path, landmarks: Mapping[str, Landmarks]) -> None:
-    """Write a table in CelebA's text layout, all of it or nothing.
+def format_landmarks(landmarks: Mapping[str, Landmarks]) -> str:
+    """Text of a table in CelebA's layout: the count, the column names, a row per file.
 
     Parameters
     ----------
-    path : Path
-        The file to write; one that exists is replaced.
     landmarks : Mapping
-        File name -> float32 (5, 2), x and y in pixels. A `LandmarkTable` is one.
+        File name -> float32 (5, 2), x and y in pixels. A `LandmarkTable` is one. Numbers are
+        written with as many digits as bring back the same float32.
 
     Raises
     ------
     DataError
         A name holds white space, which this layout cannot express, or a number is not finite.
-    OSError
-        The file cannot be written.
     """
     lines = [str(len(landmarks)), " ".join(COLUMNS)]
     for file, points in landmarks.items():
-        if not file or file.split() != [file]:
-            raise DataError(f"{file!r}: white space in a name; CelebA's layout has none; rename it")
+        if file.split() != [file]:
+            raise DataError(
+                f"{file!r}: an empty name or one with white space, which CelebA's layout cannot "
+                "hold; rename the file"
+            )
         if not np.isfinite(points).all():
-            raise DataError(f"{file}: landmarks {points.tolist()} are not all finite")
+            raise DataError(f"{file}: landmarks {points.tolist()} are not all finite numbers")
         numbers = (np.format_float_positional(value, trim="-") for value in points.flat)
         lines.append(f"{file} {' '.join(numbers)}")
-    atomic_write_bytes(path, ("\n".join(lines) + "\n").encode())
+    return "\n".join(lines) + "\n"
+
+
+def write_landmarks(path: Path, landmarks: Mapping[str, Landmarks]) -> None:
+    """Write `format_landmarks` to a file, all of it or nothing; one that exists is replaced.
+
+    Raises
+    ------
+    DataError
+        As `format_landmarks`.
+    OSError
+        The file cannot be written.
+    """
+    atomic_write_bytes(path, format_landmarks(landmarks).encode())
 
 
 def check_landmarks(landmarks: Landmarks, *, size: tuple[int, int]) -> str | None:
