@@ -119,12 +119,12 @@ def plan_crop(landmarks: Landmarks, *, width: int, height: int, output_size: int
         shrink = 1
     border = max(round(output_size * 0.1 / zoom), 3)
     region = _region(quad, border, width, height)
-    quad = quad - (region.left, region.top)
+    quad = quad - np.array([region.left, region.top])
     upscale = max(1, 2 ** math.ceil(math.log2(zoom)))
     quad, zoom = quad * upscale, zoom / upscale
     margins = _margins(quad, border, region, upscale, round(output_size * 0.3 / zoom))
     if margins:
-        quad = quad + (margins.left, margins.top)
+        quad = quad + np.array([margins.left, margins.top])
     return CropPlan(
         zoom=original_zoom,
         shrink=shrink,

@@ -19,6 +19,7 @@ from pgan_toolkit.imaging.mosaic import (
 )
 from pgan_toolkit.imaging.padding import Margins, feathered_pad
 from pgan_toolkit.imaging.resample import Box, box_downscale, lanczos_resize
+from pgan_toolkit.imaging.threads import limit_threads
 from pgan_toolkit.imaging.warping import warp_quad
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "feathered_pad",
     "image_size",
     "lanczos_resize",
+    "limit_threads",
     "shrink_to_fit",
     "warp_quad",
 ]

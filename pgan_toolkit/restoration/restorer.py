@@ -25,8 +25,13 @@ class Restorer(Protocol):
         cut out with this margin is restored to the same pixels as in the whole photograph.
     """
 
-    identity: str
-    margin_px: int
+    @property
+    def identity(self) -> str:
+        """Name, and digests of weights."""
+
+    @property
+    def margin_px(self) -> int:
+        """Reach of the result's dependence, input pixels."""
 
     def restore(self, image: Image, *, scale: int) -> Image:
         """Restore uint8 (H, W, 3) to uint8 (scale H, scale W, 3); scale is a power of two."""

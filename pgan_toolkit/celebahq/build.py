@@ -1,0 +1,329 @@
+"""The build: score every photograph, select, render what was selected, make the dataset visible.
+
+Each step can be repeated: killed at any moment, the same call goes on and ends with the same
+bytes. The ledger says what is scored, the workspace holds what is rendered, and the dataset
+appears under its name in one step when it is complete.
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pgan_toolkit.celebahq.ledger import Ledger, Row, Verdict
+from pgan_toolkit.celebahq.photographs import Photograph, PhotographSet, find_photographs
+from pgan_toolkit.celebahq.selection import Wish, select
+from pgan_toolkit.celebahq.settings import BuildSettings
+from pgan_toolkit.celebahq.sheet import write_contact_sheet
+from pgan_toolkit.celebahq.summary import BuildSummary, summarize, write_table
+from pgan_toolkit.celebahq.work import (
+    Recipe,
+    Render,
+    Worker,
+    failed_row,
+    render_face,
+    score_photograph,
+)
+from pgan_toolkit.celebahq.workspace import Workspace
+from pgan_toolkit.engines import ordered_map
+from pgan_toolkit.errors import DataError
+from pgan_toolkit.progress import Progress, ProgressMode
+from pgan_toolkit.storage import atomic_write_bytes, open_sink
+from pgan_toolkit.storage.keys import KeyRegister
+
+__all__ = ["BuildPlan", "build_dataset", "plan_build"]
+
+_COMMIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class BuildPlan:
+    """What a build would do, before it does anything.
+
+    Attributes
+    ----------
+    settings : BuildSettings
+    source : PhotographSet
+        The photographs that the selection can use.
+    wish : Wish
+        What is to be selected.
+    problems : tuple of Row
+        Photographs that are known to be unusable without opening them.
+    """
+
+    settings: BuildSettings
+    source: PhotographSet
+    wish: Wish
+    problems: tuple[Row, ...]
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether a scored photograph is as good as selected, so that it is rendered at once."""
+        return self.wish.count is None or self.wish.count >= len(self.source)
+
+    def recipe(self, workspace: Workspace) -> Recipe:
+        """Return what the workers need to know."""
+        settings = self.settings
+        return Recipe(
+            profile=settings.profile,
+            restorer=settings.restorer,
+            device=settings.device,
+            output_size=settings.size,
+            faces=settings.faces if settings.landmarks == "detect" else None,
+            predictor=settings.predictor,
+            spool=workspace.spool,
+            spools_all=self.keeps_all,
+        )
+
+
+def plan_build(settings: BuildSettings) -> BuildPlan:
+    """Find the photographs and say what is to be done; nothing is written.
+
+    Raises
+    ------
+    DataError
+        The source is not usable: see `find_photographs`.
+    """
+    source = find_photographs(settings.src, landmarks=settings.landmarks)
+    wish = settings.wish()
+    if wish.order is not None:
+        source = _restricted(source, wish.order)
+    problems = tuple(_known_problems(source))
+    return BuildPlan(settings, source, wish, problems)
+
+
+def build_dataset(
+    settings: BuildSettings, *, fresh: bool = False, mode: ProgressMode = "auto"
+) -> BuildSummary:
+    """Build the dataset, or go on with a build that was interrupted.
+
+    Parameters
+    ----------
+    settings : BuildSettings
+        What to do. What scores depend on must be as it was when the build began.
+    fresh : bool
+        Forget an earlier build into the same place, and remove what it made.
+    mode : "auto" or "quiet"
+        Whether progress is shown.
+
+    Returns
+    -------
+    BuildSummary
+        Counts, reasons and times. The dataset is at `settings.out`; ledger, table of all
+        photographs, summary and contact sheet are in `OUT.build/`.
+
+    Raises
+    ------
+    DataError
+        The source or the output is not usable, or too many photographs failed.
+    SetupError
+        No room, no permission, or another build is at work here.
+    """
+    start = time.perf_counter()
+    plan = plan_build(settings)
+    workspace = Workspace(settings.out)
+    with workspace.locked():
+        if fresh:
+            workspace.clear()
+        finished = workspace.check_output(settings.selection_facts())
+        with Ledger(workspace.ledger) as ledger:
+            _claim(ledger, settings.scoring_facts(plan.source.table))
+            resumed = len(ledger.scored_photographs() & {p.key for p in plan.source})
+            if not finished:
+                verdicts = _score(plan, workspace, ledger, mode)
+                _render(plan, workspace, ledger, verdicts, mode)
+                _report(plan, workspace, ledger, verdicts)
+                _publish(plan, workspace, verdicts, mode)
+            shutil.rmtree(workspace.spool, ignore_errors=True)
+            summary = summarize(
+                ledger,
+                out=settings.out,
+                photographs=len(plan.source),
+                resumed=resumed,
+                asked=settings.limit if settings.count is not None else None,
+                wall=time.perf_counter() - start,
+            )
+        if not (finished and workspace.summary.exists()):
+            atomic_write_bytes(workspace.summary, summary.to_json().encode())
+    return summary
+
+
+def _restricted(source: PhotographSet, order: Sequence[str]) -> PhotographSet:
+    """Only the listed photographs; those that are listed and missing become problems."""
+    by_key = {photograph.key: photograph for photograph in source}
+    chosen = tuple(
+        by_key.get(key)
+        or Photograph(key, source.folder / key, problem="no picture: listed, and not in the source")
+        for key in sorted(order)
+    )
+    return replace(source, photographs=chosen)
+
+
+def _known_problems(source: PhotographSet) -> Iterator[Row]:
+    names = KeyRegister(str(source.folder))
+    for photograph in source:
+        problem = photograph.problem
+        try:
+            names.add(photograph.key)
+        except DataError as error:
+            problem = f"unusable name: {error}"
+        if problem is not None:
+            category = problem.partition(":")[0]
+            known = category in ("no picture", "no landmarks", "unusable name")
+            yield failed_row(photograph, category if known else "bad landmarks", problem)
+
+
+def _claim(ledger: Ledger, facts: dict[str, object]) -> None:
+    """Record what this build's scores depend on, or refuse to mix them with others."""
+    before = ledger.fact("settings")
+    if before is None:
+        ledger.set_fact("settings", json.dumps(facts))
+        return
+    begun: dict[str, object] = json.loads(before)
+    changed = [
+        f"{name} was {begun.get(name)} and is now {facts.get(name)}"
+        for name in sorted({*begun, *facts})
+        if begun.get(name) != facts.get(name)
+    ]
+    if changed:
+        raise DataError(
+            f"the build was begun with other settings: {'; '.join(changed)}. "
+            "Use the same settings to go on, another --out, or --fresh to begin anew"
+        )
+
+
+def _score(
+    plan: BuildPlan, workspace: Workspace, ledger: Ledger, mode: ProgressMode
+) -> list[Verdict]:
+    """Pass 1: a row for every photograph; then the verdicts."""
+    ledger.add(plan.problems)
+    done = ledger.scored_photographs() | {row.photograph for row in plan.problems}
+    todo = [photograph for photograph in plan.source if photograph.key not in done]
+    results = ordered_map(
+        score_photograph,
+        todo,
+        prepare=plan.recipe(workspace).opener(),
+        on_lost=_lost,
+        workers=min(plan.settings.processes, max(len(todo), 1)),
+    )
+    total = len(plan.source)
+    with Progress(
+        total, label="scoring", unit="photograph", mode=mode, initial=total - len(todo)
+    ) as bar:
+        _record(ledger, results, bar, plan.settings.max_failures)
+    _check_failures(ledger, plan.settings.max_failures)
+    wanted = {photograph.key for photograph in plan.source}
+    verdicts = select((row for row in ledger.rows() if row.photograph in wanted), plan.wish)
+    if not any(verdict.verdict == "kept" for verdict in verdicts):
+        raise DataError(
+            f"{plan.settings.src}: none of {total:,} photographs could be used; "
+            f"{workspace.ledger} says why of each: {_first_reason(ledger)}"
+        )
+    ledger.set_verdicts(verdicts)
+    return verdicts
+
+
+def _record(
+    ledger: Ledger, results: Iterable[list[Row]], bar: Progress, max_failures: int | None
+) -> None:
+    """Write rows as they come, in batches; what was finished stays, however this ends."""
+    batch: list[Row] = []
+    committed = time.monotonic()
+    try:
+        for rows in results:
+            batch += rows
+            bar.advance()
+            if time.monotonic() - committed >= _COMMIT_SECONDS:
+                ledger.add(batch)
+                batch.clear()
+                _check_failures(ledger, max_failures)
+                committed = time.monotonic()
+    finally:
+        ledger.add(batch)
+
+
+def _check_failures(ledger: Ledger, max_failures: int | None) -> None:
+    failed = ledger.count_failed()
+    if max_failures is not None and failed > max_failures:
+        raise DataError(
+            f"{failed:,} photographs have failed, more than --max-failures {max_failures}; "
+            f"the first: {_first_reason(ledger)}"
+        )
+
+
+def _first_reason(ledger: Ledger) -> str:
+    return next((row.reason for row in ledger.rows() if row.status == "failed"), "no row failed")
+
+
+def _lost(photograph: Photograph) -> list[Row]:
+    reason = f"{photograph.path}: its worker died twice (out of memory, or a crash in a library)"
+    return [failed_row(photograph, "worker died", reason)]
+
+
+def _render(
+    plan: BuildPlan,
+    workspace: Workspace,
+    ledger: Ledger,
+    verdicts: Sequence[Verdict],
+    mode: ProgressMode,
+) -> None:
+    """Pass 2: a crop for every face that was kept and has none yet."""
+    kept = {verdict.key for verdict in verdicts if verdict.verdict == "kept"}
+    missing = kept - workspace.spooled()
+    if not missing:
+        return
+    paths = {photograph.key: photograph.path for photograph in plan.source}
+    tasks = [Render(row, paths[row.photograph]) for row in ledger.rows() if row.key in missing]
+    rendered = ordered_map(
+        render_face,
+        tasks,
+        prepare=plan.recipe(workspace).opener(),
+        on_lost=_refuse_lost,
+        workers=min(plan.settings.processes, len(tasks)),
+    )
+    done = len(kept) - len(missing)
+    with Progress(len(kept), label="rendering", unit="face", mode=mode, initial=done) as bar:
+        for _ in rendered:
+            bar.advance()
+
+
+def _refuse_lost(task: Render) -> str:
+    raise DataError(
+        f"{task.path}: its worker died twice while rendering, though not while scoring; "
+        "use fewer --workers, and run the same command again"
+    )
+
+
+def _report(
+    plan: BuildPlan, workspace: Workspace, ledger: Ledger, verdicts: Sequence[Verdict]
+) -> None:
+    write_table(workspace.table, ledger, verdicts)
+    write_contact_sheet(
+        workspace.sheet,
+        verdicts=verdicts,
+        rows={row.key: row for row in ledger.rows()},
+        photographs={photograph.key: photograph.path for photograph in plan.source},
+        worker=Worker(plan.recipe(workspace)),
+    )
+
+
+def _publish(
+    plan: BuildPlan, workspace: Workspace, verdicts: Sequence[Verdict], mode: ProgressMode
+) -> None:
+    """Give the dataset its name, in one step."""
+    kept = sorted(verdict.key for verdict in verdicts if verdict.verdict == "kept")
+    workspace.keep_only(set(kept))
+    workspace.own(plan.settings.selection_facts())
+    if plan.settings.output_format == "folder":
+        os.sync()  # one call, where 30,000 files would need as many
+        workspace.spool.rename(workspace.out)
+        return
+    with (
+        Progress(len(kept), label="packing", unit="picture", mode=mode) as bar,
+        open_sink(workspace.out, format=plan.settings.output_format) as sink,
+    ):
+        for key in kept:
+            sink.write_encoded(key, (workspace.spool / f"{key}.png").read_bytes())
+            bar.advance()

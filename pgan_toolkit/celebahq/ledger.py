@@ -1,0 +1,264 @@
+"""The ledger of a build: one SQLite file, a row per face, written only by the building process.
+
+It makes a build resumable (what has a score is not done again), auditable (every photograph ends
+in it, with a score or a reason) and mergeable (rows depend on nothing but their photograph).
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from pgan_toolkit.arrays import Landmarks
+from pgan_toolkit.errors import DataError, SetupError
+
+__all__ = ["Ledger", "Row", "Verdict"]
+
+_VERSION = 1
+_BUSY_SECONDS = 30.0
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS faces (
+    key TEXT PRIMARY KEY,
+    photograph TEXT NOT NULL,
+    file TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('scored', 'failed')),
+    category TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    pixel_digest TEXT NOT NULL,
+    crop_digest TEXT NOT NULL,
+    landmarks TEXT NOT NULL,
+    quad TEXT NOT NULL,
+    zoom REAL,
+    score REAL,
+    seconds TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS faces_by_photograph ON faces (photograph);
+CREATE TABLE IF NOT EXISTS verdicts (
+    key TEXT PRIMARY KEY,
+    verdict TEXT NOT NULL CHECK (verdict IN ('kept', 'rejected', 'duplicate', 'failed')),
+    rank INTEGER,
+    duplicate_of TEXT NOT NULL
+);
+"""
+_Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one face, or of a photograph in which none could be used.
+
+    Attributes
+    ----------
+    key : str
+        Name of the face in the dataset.
+    photograph : str
+        Key of the photograph; several faces may share it.
+    file : str
+        The photograph's path below the source folder.
+    status : "scored" or "failed"
+    category, reason : str
+        Why it failed: a word for the summary, and the whole message.
+    pixel_digest, crop_digest : str
+        SHA-256 of the photograph's and of the crop's pixels.
+    landmarks, quad : tuple of points
+        x, y in the photograph's pixels; empty where there are none.
+    zoom : float | None
+        Output pixels per photograph pixel.
+    score : float | None
+        Quality, higher is better.
+    seconds : dict
+        Time spent, by stage.
+    """
+
+    key: str
+    photograph: str
+    file: str
+    status: Literal["scored", "failed"]
+    category: str = ""
+    reason: str = ""
+    pixel_digest: str = ""
+    crop_digest: str = ""
+    landmarks: _Points = ()
+    quad: _Points = ()
+    zoom: float | None = None
+    score: float | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def landmark_array(self) -> Landmarks:
+        """Return the landmarks as float32 (5, 2)."""
+        return np.array(self.landmarks, np.float32)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the selection decided about one row.
+
+    Attributes
+    ----------
+    key : str
+        The row's key.
+    verdict : str
+        "kept", "rejected", "duplicate" or "failed".
+    rank : int | None
+        0 is the best; None for failed rows and duplicates.
+    duplicate_of : str
+        The key that was kept in its place.
+    """
+
+    key: str
+    verdict: Literal["kept", "rejected", "duplicate", "failed"]
+    rank: int | None = None
+    duplicate_of: str = ""
+
+
+_JSON_COLUMNS = ("landmarks", "quad", "seconds")
+
+
+class Ledger:
+    """An open ledger. Every method either commits or changes nothing.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it is made if it does not exist.
+
+    Raises
+    ------
+    DataError
+        The file is no ledger, is damaged, or is of another version.
+    SetupError
+        No room, or no permission to write.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._explained():
+            self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
+            self._connection.executescript(_SCHEMA)
+            version = self.fact("version")
+            if version is None:
+                self.set_fact("version", str(_VERSION))
+            elif version != str(_VERSION):
+                raise DataError(
+                    f"{path}: a ledger of version {version}, expected {_VERSION}; "
+                    "continue with the toolkit that began the build, or use --fresh"
+                )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+
+    def fact(self, name: str) -> str | None:
+        """Return a named fact about the build, or None."""
+        with self._explained():
+            found = self._connection.execute("SELECT value FROM facts WHERE name = ?", (name,))
+            row = found.fetchone()
+        return None if row is None else str(row[0])
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Record a named fact about the build."""
+        with self._explained(), self._connection:
+            self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Record rows, all or none of them; a row of the same key is replaced."""
+        records = [_to_record(row) for row in rows]
+        marks = ", ".join("?" * len(Row.__dataclass_fields__))
+        with self._explained(), self._connection:
+            self._connection.executemany(
+                f"INSERT OR REPLACE INTO faces VALUES ({marks})",  # noqa: S608 - only marks
+                records,
+            )
+
+    def rows(self) -> Iterator[Row]:
+        """Yield all rows, in the order of their keys."""
+        yield from self._select("SELECT * FROM faces ORDER BY key")
+
+    def row(self, key: str) -> Row:
+        """Return the row of that key, or raise DataError."""
+        for row in self._select("SELECT * FROM faces WHERE key = ?", (key,)):
+            return row
+        raise DataError(f"{self._path}: no row for {key!r}")
+
+    def scored_photographs(self) -> set[str]:
+        """Keys of the photographs that are done; failed ones are tried again by a later run."""
+        with self._explained():
+            found = self._connection.execute(
+                "SELECT DISTINCT photograph FROM faces WHERE status = 'scored'"
+            )
+            return {str(row[0]) for row in found}
+
+    def count_failed(self) -> int:
+        """Count the failed rows."""
+        with self._explained():
+            found = self._connection.execute("SELECT COUNT(*) FROM faces WHERE status = 'failed'")
+            return int(found.fetchone()[0])
+
+    def set_verdicts(self, verdicts: Iterable[Verdict]) -> None:
+        """Replace all verdicts."""
+        values = [(v.key, v.verdict, v.rank, v.duplicate_of) for v in verdicts]
+        with self._explained(), self._connection:
+            self._connection.execute("DELETE FROM verdicts")
+            self._connection.executemany("INSERT INTO verdicts VALUES (?, ?, ?, ?)", values)
+
+    def verdicts(self) -> list[Verdict]:
+        """Return all verdicts: by rank, then those without one by key."""
+        with self._explained():
+            found = self._connection.execute(
+                "SELECT key, verdict, rank, duplicate_of FROM verdicts "
+                "ORDER BY rank IS NULL, rank, key"
+            )
+            return [Verdict(*row) for row in found]
+
+    def _select(self, query: str, values: tuple[str, ...] = ()) -> Iterator[Row]:
+        with self._explained():
+            cursor = self._connection.execute(query, values)
+            names = [column[0] for column in cursor.description]
+            for record in cursor:
+                yield _from_record(dict(zip(names, record, strict=True)))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise SetupError(
+                f"{self._path}: the ledger cannot be used ({error}); make room or choose a place "
+                "that may be written to, and run the same command again"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise DataError(
+                f"{self._path}: not a ledger, or damaged ({error}); use --fresh to begin anew"
+            ) from error
+
+
+def _to_record(row: Row) -> tuple[object, ...]:
+    values = asdict(row)
+    return tuple(
+        json.dumps(value) if name in _JSON_COLUMNS else value for name, value in values.items()
+    )
+
+
+def _from_record(values: dict[str, Any]) -> Row:
+    decoded = {
+        name: json.loads(value) if name in _JSON_COLUMNS else value
+        for name, value in values.items()
+    }
+    for name in ("landmarks", "quad"):
+        decoded[name] = tuple((float(x), float(y)) for x, y in decoded[name])
+    return Row(**decoded)

@@ -1,0 +1,175 @@
+"""What a build is asked to do, checked once and recorded beside its result."""
+
+import csv
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal, get_args
+
+from pgan_toolkit.celebahq.photographs import LandmarkChoice, key_of
+from pgan_toolkit.celebahq.recipe import Profile
+from pgan_toolkit.celebahq.selection import Wish
+from pgan_toolkit.digests import file_digest
+from pgan_toolkit.engines import available_cores
+from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.restoration import open_restorer
+from pgan_toolkit.storage import FORMATS, FormatName, guess_format
+
+__all__ = ["PAPER_COUNT", "BuildSettings", "FaceChoice", "SelectChoice"]
+
+PAPER_COUNT = 30_000
+"""Pictures in CelebA-HQ."""
+
+FaceChoice = Literal["largest", "every"]
+SelectChoice = Literal["ranked", "official", "all"] | Path
+"""Best first, the published list, everything, or a file of keys."""
+
+_RECIPE_VERSION = 1  # counted up when the same photograph would give other pixels or scores
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """The settings of one build.
+
+    Attributes
+    ----------
+    src, out : Path
+        The folder of photographs, and the dataset to make.
+    profile : str
+        "paper" or "official".
+    select : "ranked", "official", "all" or Path
+        What to keep.
+    count : int | None
+        How many at most; None: 30,000 where ranked, otherwise all.
+    size : int
+        Side of a picture, pixels: a multiple of 4, at least 64.
+    format : str | None
+        A format of `pgan_toolkit.storage`; None goes by the output's name.
+    landmarks : "annotations", "detect" or Path
+        Where landmarks come from.
+    faces : "largest" or "every"
+        Which detected faces to use.
+    predictor : Path | None
+        The 68-point predictor file for detection.
+    restorer, device : str
+        What restores photographs, and where it runs.
+    workers : int | None
+        Processes; None for one a core.
+    max_failures : int | None
+        Stop when more photographs than this have failed; None for no bound.
+    """
+
+    src: Path
+    out: Path
+    profile: str = "paper"
+    select: SelectChoice = "ranked"
+    count: int | None = None
+    size: int = 1024
+    format: FormatName | None = None
+    landmarks: LandmarkChoice = "annotations"
+    faces: FaceChoice = "largest"
+    predictor: Path | None = None
+    restorer: str = "lanczos"
+    device: str = "auto"
+    workers: int | None = None
+    max_failures: int | None = None
+
+    def __post_init__(self) -> None:
+        Profile.named(self.profile)
+        _require(self.count is None or self.count >= 1, "--count", self.count, "1 or more")
+        _require(
+            self.size >= 64 and self.size % 4 == 0, "--size", self.size, "a multiple of 4 from 64"
+        )
+        _require(self.workers is None or self.workers >= 1, "--workers", self.workers, "1 or more")
+        _require(
+            self.max_failures is None or self.max_failures >= 0,
+            "--max-failures",
+            self.max_failures,
+            "0 or more",
+        )
+        _require(self.faces in get_args(FaceChoice), "--faces", self.faces, "largest or every")
+        _require(self.output_format in FORMATS, "--format", self.format, ", ".join(FORMATS))
+        multires = self.output_format == "hdf5-multires"
+        _require(
+            not multires or self.size & (self.size - 1) == 0,
+            "--size",
+            self.size,
+            "a power of two for hdf5-multires",
+        )
+
+    @property
+    def output_format(self) -> FormatName:
+        """The format that is written."""
+        return guess_format(self.out) if self.format is None else self.format
+
+    @property
+    def processes(self) -> int:
+        """How many workers run."""
+        return available_cores() if self.workers is None else self.workers
+
+    @property
+    def limit(self) -> int | None:
+        """How many pictures are kept at most."""
+        return PAPER_COUNT if self.count is None and self.select == "ranked" else self.count
+
+    def wish(self) -> Wish:
+        """Return what to select. Reads the list of keys, where one was named."""
+        if self.select in ("ranked", "all"):
+            return Wish(count=self.limit)
+        return Wish(count=self.limit, order=tuple(self._listed()[: self.limit]))
+
+    def scoring_facts(self, table: Path | None) -> dict[str, object]:
+        """What scores and crops depend on: a build goes on only with the same.
+
+        Parameters
+        ----------
+        table : Path | None
+            The landmark table that was found.
+        """
+        detecting = self.landmarks == "detect"
+        return {
+            "recipe": _RECIPE_VERSION,
+            "src": str(self.src.resolve()),
+            "profile": self.profile,
+            "size": self.size,
+            "restorer": open_restorer(self.restorer, device=self.device).identity,
+            "landmarks": "detect" if detecting else f"sha256:{file_digest(_known(table))}",
+            "faces": self.faces if detecting else "annotated",
+            "predictor": str(self.predictor) if detecting and self.predictor else "default",
+        }
+
+    def selection_facts(self) -> dict[str, object]:
+        """What the output depends on besides scores and crops."""
+        select = self.select
+        named = f"sha256:{file_digest(select)}" if isinstance(select, Path) else select
+        return {"select": named, "count": self.limit, "format": self.output_format}
+
+    def _listed(self) -> list[str]:
+        if isinstance(self.select, Path):
+            return _read_keys(self.select)
+        text = files("pgan_data_manifests").joinpath("celeba_hq.csv").read_text("utf-8")
+        return [key_of(row["orig_file"]) for row in csv.DictReader(text.splitlines())]
+
+
+def _require(fine: bool, option: str, value: object, expected: str) -> None:
+    if not fine:
+        raise UsageError(f"{option} {value}: expected {expected}")
+
+
+def _known(table: Path | None) -> Path:
+    if table is None:
+        raise DataError("no landmark table was found; name one with --landmarks FILE")
+    return table
+
+
+def _read_keys(path: Path) -> list[str]:
+    """Keys or file names, the first of each line; empty lines and # comments are skipped."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: the list of keys cannot be read ({error})") from error
+    words = (line.split(",")[0].strip() for line in lines)
+    keys = list(dict.fromkeys(key_of(word) for word in words if word and not word.startswith("#")))
+    if not keys:
+        raise DataError(f"{path}: no keys; expected one key or file name a line")
+    return keys

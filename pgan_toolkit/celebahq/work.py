@@ -1,0 +1,219 @@
+"""What a worker does with one photograph: score its faces, or render one that was selected."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from pgan_toolkit.arrays import Image, Landmarks
+from pgan_toolkit.celebahq.detection import FaceDetector
+from pgan_toolkit.celebahq.geometry import crop_quad
+from pgan_toolkit.celebahq.landmarks import check_landmarks
+from pgan_toolkit.celebahq.ledger import Row
+from pgan_toolkit.celebahq.photographs import Photograph
+from pgan_toolkit.celebahq.quality import quality_score
+from pgan_toolkit.celebahq.recipe import Profile, render_crop
+from pgan_toolkit.digests import pixel_digest
+from pgan_toolkit.errors import DataError
+from pgan_toolkit.imaging import decode_image, encode_png, limit_threads
+from pgan_toolkit.restoration import open_restorer
+from pgan_toolkit.storage.atomic import atomic_write_bytes
+
+__all__ = ["Recipe", "Render", "Worker", "failed_row", "render_face", "score_photograph"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a worker needs to know; picklable.
+
+    Attributes
+    ----------
+    profile, restorer, device : str
+        Names.
+    output_size : int
+        Side of a crop, pixels.
+    faces : "largest", "every" or None
+        Which faces to detect; None to use the annotated landmarks.
+    predictor : Path | None
+        The 68-point predictor file for detection.
+    spool : Path
+        Where crops are written as PNG files.
+    spools_all : bool
+        Write every crop as it is scored: the selection will hardly leave one out.
+    """
+
+    profile: str
+    restorer: str
+    device: str
+    output_size: int
+    faces: Literal["largest", "every"] | None
+    predictor: Path | None
+    spool: Path
+    spools_all: bool
+
+    def opener(self) -> "Callable[[], Worker]":
+        """Return a picklable function that makes a worker."""
+        return partial(Worker, self)
+
+
+@dataclass(frozen=True)
+class Render:
+    """A face that was selected: its row, and where its photograph is."""
+
+    row: Row
+    path: Path
+
+
+class _Unusable(DataError):
+    """A photograph that cannot be used, with a word for the summary."""
+
+    def __init__(self, category: str, reason: str) -> None:
+        super().__init__(reason)
+        self.category = category
+
+
+class Worker:
+    """What a process prepares once: the restorer, and the detector where one is needed."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        limit_threads(1)
+        self.recipe = recipe
+        self._profile = Profile.named(recipe.profile)
+        self._restorer = open_restorer(recipe.restorer, device=recipe.device)
+        self._detector = FaceDetector(recipe.predictor) if recipe.faces else None
+
+    def decode(self, path: Path) -> Image:
+        """Read a photograph; raise DataError if it cannot be read."""
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise _Unusable("unreadable", f"{path}: {error.strerror or error}") from error
+        try:
+            # Annotations were made on the pixels as stored; a detector needs upright faces.
+            return decode_image(data, name=str(path), apply_orientation=self._detector is not None)
+        except DataError as error:
+            raise _Unusable("unreadable", str(error)) from error
+
+    def locate(self, image: Image, photograph: Photograph) -> list[Landmarks]:
+        """Return the landmarks of the faces to use, largest face first."""
+        if self._detector is None or self.recipe.faces is None:
+            faces = [] if photograph.landmarks is None else [photograph.landmarks]
+        else:
+            found = self._detector.detect_faces(image, which=self.recipe.faces)
+            faces = [face.landmarks for face in found]
+        if not faces:
+            raise _Unusable("no face", f"{photograph.path}: no face was found")
+        for landmarks in faces:
+            problem = check_landmarks(landmarks, size=image.shape[:2])
+            if problem:
+                raise _Unusable("bad landmarks", f"{photograph.path}: {problem}")
+        return faces
+
+    def render(self, image: Image, landmarks: Landmarks) -> Image:
+        """Return the aligned crop."""
+        return render_crop(
+            image,
+            landmarks,
+            profile=self._profile,
+            restorer=self._restorer,
+            output_size=self.recipe.output_size,
+        )
+
+
+def score_photograph(worker: Worker, photograph: Photograph) -> list[Row]:
+    """Return the rows of a photograph: one a face, or one that says why there is none.
+
+    Only what concerns this photograph becomes a failed row. A full disk, for one, is raised: the
+    build stops, and nothing is recorded that a later run would take for the photograph's fault.
+    """
+    crops: list[tuple[Row, Image]] = []
+    try:
+        crops = list(_scored_crops(worker, photograph))
+    except _Unusable as error:
+        return [failed_row(photograph, error.category, str(error))]
+    except Exception as error:  # noqa: BLE001 - recorded, counted and shown; the build goes on
+        reason = f"{photograph.path}: {type(error).__name__}: {error}"
+        return [failed_row(photograph, "unexpected error", reason)]
+    if worker.recipe.spools_all:
+        return [_spool(worker, row, crop) for row, crop in crops]
+    return [row for row, _ in crops]
+
+
+def render_face(worker: Worker, task: Render) -> str:
+    """Write the crop of a selected face and return its key.
+
+    Raises
+    ------
+    DataError
+        The photograph is gone, or gives other pixels than when it was scored.
+    """
+    crop = worker.render(worker.decode(task.path), task.row.landmark_array())
+    if pixel_digest(crop) != task.row.crop_digest:
+        raise DataError(
+            f"{task.path}: gives other pixels than when it was scored; "
+            "the photograph or a library has changed: put it back, or use --fresh"
+        )
+    _spool(worker, task.row, crop)
+    return task.row.key
+
+
+def failed_row(photograph: Photograph, category: str, reason: str) -> Row:
+    """Return the row of a photograph that cannot be used."""
+    return Row(
+        key=photograph.key,
+        photograph=photograph.key,
+        file=photograph.path.name,
+        status="failed",
+        category=category,
+        reason=reason,
+    )
+
+
+def _scored_crops(worker: Worker, photograph: Photograph) -> Iterator[tuple[Row, Image]]:
+    shared: dict[str, float] = {}
+    with _timed(shared, "decode"):
+        image = worker.decode(photograph.path)
+    with _timed(shared, "locate"):
+        faces = worker.locate(image, photograph)
+    with _timed(shared, "digest"):
+        digest = pixel_digest(image)
+    for number, landmarks in enumerate(faces, 1):
+        seconds = dict(shared) if number == 1 else {}
+        with _timed(seconds, "render"):
+            crop = worker.render(image, landmarks)
+        with _timed(seconds, "score"):
+            score = quality_score(crop)
+        quad = crop_quad(landmarks)
+        yield (
+            Row(
+                key=photograph.key if number == 1 else f"{photograph.key}-face{number}",
+                photograph=photograph.key,
+                file=photograph.path.name,
+                status="scored",
+                pixel_digest=digest,
+                crop_digest=pixel_digest(crop),
+                landmarks=tuple((float(x), float(y)) for x, y in landmarks),
+                quad=tuple((float(x), float(y)) for x, y in quad),
+                zoom=worker.recipe.output_size / float(((quad[3] - quad[0]) ** 2).sum() ** 0.5),
+                score=score,
+                seconds=seconds,
+            ),
+            crop,
+        )
+
+
+def _spool(worker: Worker, row: Row, crop: Image) -> Row:
+    seconds = dict(row.seconds)
+    with _timed(seconds, "write"):
+        atomic_write_bytes(worker.recipe.spool / f"{row.key}.png", encode_png(crop))
+    return replace(row, seconds=seconds)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - start

@@ -1,0 +1,166 @@
+"""An ordered map over many items by this machine's processes."""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+__all__ = ["available_cores", "ordered_map"]
+
+State = TypeVar("State")
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+
+_QUEUED_PER_WORKER = 4
+_ATTEMPTS_ALONE = 2
+
+_state: Any = None
+"""What this worker process prepared once for all its items."""
+_failure: Exception | None = None
+"""Why it could not: raised by the first item, since an initializer's own error is lost."""
+
+
+def available_cores() -> int:
+    """Cores that this process may use: affinity is respected where the system has it."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def ordered_map(
+    work: Callable[[State, Item], Value],
+    items: Iterable[Item],
+    *,
+    prepare: Callable[[], State],
+    on_lost: Callable[[Item], Value],
+    workers: int,
+) -> Iterator[Value]:
+    """Apply `work` to every item and yield the results in the items' order.
+
+    At most 4 items per worker are in flight, whatever the number of items. With one worker the
+    work is done in this process. When a worker dies (killed for memory, a crash in a library), the
+    items in flight are tried again one at a time, so that the one that kills its worker is found.
+
+    Parameters
+    ----------
+    work : callable
+        A module-level function of (state, item). What it raises stops the map and is raised here.
+    items : iterable
+        Picklable items; read as they are needed.
+    prepare : callable
+        Makes a worker's state, once per worker: opened files, loaded nets.
+    on_lost : callable
+        The result that stands for an item whose worker died twice.
+    workers : int
+        Number of processes, 1 or more.
+
+    Yields
+    ------
+    Value
+        One result an item, in order.
+    """
+    if workers == 1:
+        state = prepare()
+        yield from (work(state, item) for item in items)
+        return
+    yield from _Pool(work, prepare, on_lost, workers).run(iter(items))
+
+
+class _Pool(Generic[State, Item, Value]):
+    """Worker processes that are replaced when one of them dies."""
+
+    def __init__(
+        self,
+        work: Callable[[State, Item], Value],
+        prepare: Callable[[], State],
+        on_lost: Callable[[Item], Value],
+        workers: int,
+    ) -> None:
+        self._work, self._prepare, self._on_lost, self._workers = work, prepare, on_lost, workers
+        self._executor = self._start(workers)
+
+    def run(self, items: Iterator[Item]) -> Iterator[Value]:
+        in_flight: deque[Item] = deque()
+        futures: deque[Future[Value]] = deque()
+        try:
+            while True:
+                try:
+                    for item in islice(items, self._workers * _QUEUED_PER_WORKER - len(in_flight)):
+                        # First noted, then submitted: a pool that has just broken refuses it.
+                        in_flight.append(item)
+                        futures.append(self._submit(item))
+                    if not in_flight:
+                        return
+                    value = futures.popleft().result()
+                except BrokenProcessPool:
+                    yield from self._one_at_a_time(list(in_flight))
+                    in_flight.clear()
+                    futures.clear()
+                else:
+                    in_flight.popleft()
+                    yield value
+        finally:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _one_at_a_time(self, suspects: list[Item]) -> Iterator[Value]:
+        """Do again what was in flight when a worker died."""
+        for item in suspects:
+            yield self._alone(item)
+        self._restart(self._workers)
+
+    def _alone(self, item: Item) -> Value:
+        for _ in range(_ATTEMPTS_ALONE):
+            self._restart(1)
+            try:
+                return self._submit(item).result()
+            except BrokenProcessPool:
+                continue
+        return self._on_lost(item)
+
+    def _submit(self, item: Item) -> Future[Value]:
+        return self._executor.submit(_apply, self._work, item)
+
+    def _restart(self, workers: int) -> None:
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._executor = self._start(workers)
+
+    def _start(self, workers: int) -> ProcessPoolExecutor:
+        # Spawned, not forked: OpenCV and torch do not survive a fork with threads running.
+        return ProcessPoolExecutor(
+            workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_initialize,
+            initargs=(self._prepare,),
+        )
+
+
+def _initialize(prepare: Callable[[], Any]) -> None:
+    global _state, _failure  # noqa: PLW0603 - a worker process has one state, by construction
+    # Ctrl-C reaches the whole process group; the parent decides what happens.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        _state = prepare()
+    except Exception as error:  # noqa: BLE001 - handed to the parent with the first item
+        _failure = error
+
+
+def _die_with_parent() -> None:
+    """End this worker when its parent is gone: an orphan would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _apply(work: Callable[[Any, Item], Value], item: Item) -> Value:
+    if _failure is not None:
+        raise _failure
+    return work(_state, item)
