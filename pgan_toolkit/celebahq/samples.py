@@ -200,7 +200,7 @@ def _warped(photo: _Photo, linear: _Float, centre: _Float, size: tuple[int, int]
             matrix,
             shift,
             output_shape=size,
-            mode="mirror",
+            mode="nearest",
         )
         for channel in range(3)
     ]
@@ -212,8 +212,8 @@ def _warped(photo: _Photo, linear: _Float, centre: _Float, size: tuple[int, int]
 def _rotated(degrees: float) -> _Change:
     def change(photo: _Photo, _: np.random.Generator) -> _Photo:
         cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-        face = photo.points.mean(axis=0)
-        return _warped(photo, np.array([[cos, -sin], [sin, cos]]), face, (384, 384))
+        chest = photo.points.mean(axis=0) + (16, 80)  # keeps most of the frame inside the portrait
+        return _warped(photo, np.array([[cos, -sin], [sin, cos]]), chest, (384, 384))
 
     return change
 
@@ -284,12 +284,14 @@ def _screen(shape: tuple[int, ...], period_px: float, degrees: float) -> _Float:
 
 
 def _halftoned(period_px: float) -> _Change:
-    """Print with dots whose area, not density, gives the tone; edges soft as ink makes them."""
+    """Print with dots whose area, not density, gives the tone, then scan it a little blurred."""
 
     def ink(values: _Float) -> _Float:
-        steepness = 6.0
+        sharpness = 5.0
         level = values / 255 - 0.5 + 0.5 * _screen(values.shape, period_px, 45.0)
-        return 255 / (1 + np.exp(-2 * steepness * level))
+        printed = 255 / (1 + np.exp(-2 * sharpness * level))
+        scanned: _Float = ndimage.gaussian_filter(printed, (0.7, 0.7, 0))
+        return 0.5 * (values + scanned)
 
     return _filtered(ink)
 
