@@ -115,18 +115,18 @@ class Progress:
     def _running_line(self) -> str:
         rate = self._rate()
         if self.total is None:
-            return f"{self.label}: {self._counted(self.done)}, {rate:.1f} per second"
+            return f"{self.label}: {self._counted(self.done)}, {rate:,.1f} per second"
         percent = 100 * self.done // max(self.total, 1)
         left = f", {_duration((self.total - self.done) / rate)} left" if rate > 0 else ""
         of = f"{self.done:,} of {self._counted(self.total)} ({percent} %)"
-        return f"{self.label}: {of}, {rate:.1f} per second{left}"
+        return f"{self.label}: {of}, {rate:,.1f} per second{left}"
 
     def _closing_line(self, *, stopped: bool) -> str:
         if stopped:
             of = f" of {self.total:,}" if self.total is not None else ""
             return f"{self.label}: stopped after {self._counted(self.done)}{of}"
         seconds = self._clock() - self._start_s
-        rate = f", {self._rate():.1f} per second" if seconds > 0 else ""
+        rate = f", {self._rate():,.1f} per second" if seconds > 0 else ""
         return f"{self.label}: {self._counted(self.done)} in {_duration(seconds)}{rate}"
 
     def _rate(self) -> float:

@@ -25,6 +25,8 @@ _ABANDONED_AFTER_S = 60.0  # longer than it takes a writer to lock what it has j
 def atomic_write_bytes(path: Path, data: bytes) -> None:
     """Write a file so that its name never shows less than all of `data`.
 
+    Takes the same time in a folder of any number of files: nothing else in it is looked at.
+
     Parameters
     ----------
     path : Path
@@ -37,8 +39,17 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
     OSError
         The disk is full or the folder cannot be written to; the old file is then untouched.
     """
-    with AtomicPath(path, kind="file", overwrite=True) as temporary:
-        temporary.write_bytes(data)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _sibling(path)
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        _remove(temporary)
+        raise
 
 
 class AtomicPath:
@@ -123,7 +134,7 @@ class AtomicPath:
     def _refuse_existing(self) -> None:
         if not self.overwrite and os.path.lexists(self.path):
             raise UsageError(
-                f"{self.path}: exists already; choose another name, or allow to overwrite it"
+                f"{self.path}: exists already; choose another name, or allow to overwrite it (--overwrite)"
             )
 
     def _create(self, kind: Literal["file", "folder"]) -> None:

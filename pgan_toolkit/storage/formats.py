@@ -154,8 +154,9 @@ def convert(
 
 def _local(path: Path | str) -> Path:
     if _URL.match(str(path)):
+        url = re.sub(":/+", "://", str(path), count=1)  # a Path has lost a slash
         raise UsageError(
-            f"{path}: only local paths are supported in this version; copy it to this machine"
+            f"{url}: only local paths are supported in this version; copy it to this machine"
         )
     return Path(path).expanduser()
 
