@@ -212,7 +212,8 @@ def _warped(photo: _Photo, linear: _Float, centre: _Float, size: tuple[int, int]
 def _rotated(degrees: float) -> _Change:
     def change(photo: _Photo, _: np.random.Generator) -> _Photo:
         cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-        chest = photo.points.mean(axis=0) + (16, 80)  # keeps most of the frame inside the portrait
+        # Turned about the chest, most of the frame stays inside the portrait.
+        chest = photo.points.mean(axis=0) + np.array([16, 80])
         return _warped(photo, np.array([[cos, -sin], [sin, cos]]), chest, (384, 384))
 
     return change
