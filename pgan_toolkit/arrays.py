@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     Landmarks = NDArray[np.float32]
     Quad = NDArray[np.float64]
 else:
-    Image = UInt8[np.ndarray, "height width 3"]
+    Image = UInt8[np.ndarray, "_ _ 3"]
     """An RGB picture, C-contiguous, 0..255."""
-    Grey = UInt8[np.ndarray, "height width"]
+    Grey = UInt8[np.ndarray, "_ _"]
     """A picture of one channel, 0..255."""
-    Plane = Float32[np.ndarray, "height width"]
+    Plane = Float32[np.ndarray, "_ _"]
     """One channel in float32, in grey levels or as its function says."""
     Landmarks = Float32[np.ndarray, "5 2"]
     """x, y in pixels: left eye, right eye, nose, left mouth, right mouth (as in CelebA's file)."""

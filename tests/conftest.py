@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-install_import_hook("pgan_toolkit", "beartype.beartype")
+# An int may stand where a float is asked for, as type checkers hold.
+install_import_hook(
+    "pgan_toolkit", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

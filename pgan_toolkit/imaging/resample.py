@@ -41,8 +41,8 @@ def lanczos_resize(image: Image, *, width: int, height: int, region: Box | None 
     width, height : int
         Size of the whole result, pixels.
     region : Box | None
-        Compute only this part of the result: the same pixels as cutting it out afterwards, in
-        the time that its own size takes.
+        Compute only this part of the result: the pixels that cutting it out afterwards would
+        give (to rounding), in the time that its own size takes.
 
     Returns
     -------

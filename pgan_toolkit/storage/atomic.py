@@ -134,7 +134,7 @@ class AtomicPath:
     def _refuse_existing(self) -> None:
         if not self.overwrite and os.path.lexists(self.path):
             raise UsageError(
-                f"{self.path}: exists already; choose another name, or allow to overwrite it (--overwrite)"
+                f"{self.path}: exists already; choose another name, or replace it (--overwrite)"
             )
 
     def _create(self, kind: Literal["file", "folder"]) -> None:

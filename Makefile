@@ -1,0 +1,46 @@
+# Each target sets up what it needs. `make VENV=/somewhere` uses another virtual environment.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+TYPES = build/types
+
+.PHONY: demo test test-slow lint types docs format wheel clean
+
+demo: $(VENV)/.ready
+	$(BIN)/pgan-toolkit demo --out demo
+
+test: $(VENV)/.ready
+	$(BIN)/pytest -m "not slow and not gpu"
+
+test-slow: $(VENV)/.ready
+	$(BIN)/pytest -m "slow and not gpu"
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# The command's and the manifests' folders have other import names (pyproject, package-dir).
+types: $(VENV)/.ready
+	mkdir -p $(TYPES)
+	ln -sfn ../../cli $(TYPES)/pgan_cli
+	ln -sfn ../../data_manifests $(TYPES)/pgan_data_manifests
+	MYPYPATH=$(TYPES):benchmarks $(BIN)/mypy -p pgan_toolkit -p pgan_cli -p pgan_data_manifests
+	MYPYPATH=$(TYPES):benchmarks $(BIN)/mypy tests benchmarks
+
+docs: $(VENV)/.ready
+	$(BIN)/mkdocs build --strict --quiet
+
+format: $(VENV)/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: $(VENV)/.ready
+	$(BIN)/python -m build --wheel --outdir dist
+
+clean:
+	rm -rf $(VENV) build dist site demo
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@

@@ -1,0 +1,52 @@
+"""`pgan-toolkit rank`."""
+
+from pathlib import Path
+
+import click
+
+from pgan_cli.options import quiet_option, workers_option
+from pgan_toolkit.celebahq import rank_pictures
+from pgan_toolkit.engines import available_cores
+from pgan_toolkit.errors import DataError
+from pgan_toolkit.storage import atomic_write_bytes
+
+__all__ = ["rank"]
+
+_EXAMPLES = """\b
+Examples:
+  pgan-toolkit rank photos/
+  pgan-toolkit rank portrait.jpg celeba_hq.zip --csv scores.csv
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--csv",
+    "table",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write ranks, scores and their components here, in place of the list on the screen.",
+)
+@workers_option
+@quiet_option
+def rank(*, pictures: tuple[Path, ...], table: Path | None, workers: int | None, quiet: bool) -> None:
+    """Score the quality of any pictures, best first.
+
+    PICTURES are files, folders and datasets. A high score means: detail at all frequencies, in
+    all directions alike; no blur, screens, blocks or noise. Scores compare pictures of one size.
+    """
+    ranking = rank_pictures(
+        pictures, workers=workers or available_cores(), mode="quiet" if quiet else "auto"
+    )
+    if table is not None:
+        atomic_write_bytes(table, ranking.to_csv().encode())
+    elif not quiet:
+        for picture in ranking.pictures:
+            click.echo(f"{picture.quality.score:8.3f}  {picture.name}")
+    if ranking.unreadable:
+        total = len(ranking.pictures) + len(ranking.unreadable)
+        reasons = "\n".join(f"  {picture.reason}" for picture in ranking.unreadable)
+        raise DataError(
+            f"{len(ranking.unreadable):,} of {total:,} pictures could not be scored "
+            f"(the others were):\n{reasons}"
+        )
