@@ -1,7 +1,7 @@
 """The interface of whatever restores a photograph before it is cropped, and the plain one."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import UsageError
@@ -12,6 +12,7 @@ __all__ = ["LanczosRestorer", "Restorer", "open_restorer"]
 _NAMES = ("lanczos",)
 
 
+@runtime_checkable
 class Restorer(Protocol):
     """Removes artifacts and enlarges.
 
