@@ -37,7 +37,7 @@ def test_a_region_has_the_pixels_of_the_whole(data: st.DataObject) -> None:
     difference = np.abs(part.astype(int) - whole[top:bottom, left:right])
     # Pillow holds the box in float32 and rounds between its two passes.
     assert difference.max() <= 2
-    assert (difference > 1).mean() < 0.1
+    assert difference.mean() < 0.5
 
 
 def test_the_same_size_is_left_alone() -> None:
