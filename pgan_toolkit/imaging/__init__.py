@@ -19,6 +19,17 @@ from pgan_toolkit.imaging.mosaic import (
 )
 from pgan_toolkit.imaging.padding import Margins, feathered_pad
 from pgan_toolkit.imaging.resample import Box, box_downscale, lanczos_resize
+from pgan_toolkit.imaging.spectra import (
+    RING_COUNT,
+    SECTOR_COUNT,
+    RingSpectrum,
+    lattice_share,
+    luma,
+    power_spectrum,
+    ring_frequencies,
+    ring_spectrum,
+    tile_band_power,
+)
 from pgan_toolkit.imaging.threads import limit_threads
 from pgan_toolkit.imaging.warping import warp_quad
 
@@ -27,9 +38,12 @@ __all__ = [
     "GREEN",
     "MAX_MEGAPIXELS",
     "RED",
+    "RING_COUNT",
+    "SECTOR_COUNT",
     "Box",
     "Colour",
     "Margins",
+    "RingSpectrum",
     "Section",
     "Tile",
     "box_downscale",
@@ -40,7 +54,13 @@ __all__ = [
     "feathered_pad",
     "image_size",
     "lanczos_resize",
+    "lattice_share",
     "limit_threads",
+    "luma",
+    "power_spectrum",
+    "ring_frequencies",
+    "ring_spectrum",
     "shrink_to_fit",
+    "tile_band_power",
     "warp_quad",
 ]
