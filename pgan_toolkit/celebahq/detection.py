@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pgan_toolkit.arrays import Image, Landmarks
 from pgan_toolkit.errors import DataError, SetupError, UsageError
@@ -187,7 +188,7 @@ def _face(shape: Any, box: Any, score: float, factor: int) -> Face:
     )
 
 
-def _five_of(points: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, Any]:
+def _five_of(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """CelebA's five of 300-W's 68 points; an eye is the mean of its six."""
     eyes = [points[_LEFT_EYE].mean(axis=0), points[_RIGHT_EYE].mean(axis=0)]
     return np.stack([*eyes, points[_NOSE], points[_LEFT_MOUTH], points[_RIGHT_MOUTH]])

@@ -10,9 +10,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pgan_toolkit.arrays import Landmarks
 from pgan_toolkit.errors import DataError
@@ -185,7 +186,7 @@ def check_landmarks(landmarks: Landmarks, *, size: tuple[int, int]) -> str | Non
     return _check_extent((eyes + mouth) / 2, side, size)
 
 
-def _check_extent(centre: np.ndarray[Any, Any], side: float, size: tuple[int, int]) -> str | None:
+def _check_extent(centre: NDArray[np.float64], side: float, size: tuple[int, int]) -> str | None:
     height, width = size
     picture = f"the {width}x{height} picture"
     if side < _LEAST_CROP_SIDE_PX:
@@ -204,7 +205,7 @@ def _check_extent(centre: np.ndarray[Any, Any], side: float, size: tuple[int, in
     return None
 
 
-def _point(position: np.ndarray[Any, Any]) -> str:
+def _point(position: NDArray[np.float64]) -> str:
     return f"({position[0]:.1f}, {position[1]:.1f})"
 
 

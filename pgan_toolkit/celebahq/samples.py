@@ -11,9 +11,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from pgan_toolkit.arrays import Image, Landmarks
@@ -24,7 +25,7 @@ from pgan_toolkit.storage.atomic import atomic_write_bytes
 
 __all__ = ["Sample", "write_samples"]
 
-_Float = np.ndarray[Any, np.dtype[np.float64]]
+_Float = NDArray[np.float64]
 
 _PORTRAIT = Path("data", "astronaut.png")
 _PORTRAIT_LANDMARKS = ((203.2, 101.7), (246.7, 104.2), (225.0, 127.0), (201.0, 139.5), (245.5, 141))
