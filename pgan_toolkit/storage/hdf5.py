@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 from abc import abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -108,6 +109,8 @@ class _Hdf5Writer(StoredSink):
         self._keys: list[str] = []
         self._labels: list[int] = []
         self._size: tuple[int, int] | None = None
+        # Kept open: h5py swallows the errors of a dataset that is closed by going out of scope.
+        self._datasets: dict[str, h5py.Dataset] = {}
         # The temporary file is locked already, and no one else knows its name.
         self._h5 = h5py.File(
             self._target.temporary, "w", libver=("earliest", "v110"), locking=False
@@ -126,7 +129,8 @@ class _Hdf5Writer(StoredSink):
                 f"it have {self._size[1]}x{self._size[0]}; HDF5 holds pictures of one size: "
                 "write a folder or a zip file, or leave it out"
             )
-        self._append(record.image)
+        with _system_errors(self.path):
+            self._append(record.image)
         self._keys.append(record.key)
         self._labels.append(_NO_LABEL if record.label is None else record.label)
 
@@ -134,18 +138,22 @@ class _Hdf5Writer(StoredSink):
         self._put(Record(key, decode_image(data, name=key), label))
 
     def _finish(self) -> None:
-        self._h5.create_dataset("keys", data=self._keys, dtype=h5py.string_dtype("utf-8"))
-        self._h5.create_dataset("labels", data=np.array(self._labels, dtype="<i8"))
-        self._h5.close()
+        with _system_errors(self.path):
+            self._h5.create_dataset("keys", data=self._keys, dtype=h5py.string_dtype("utf-8"))
+            self._h5.create_dataset("labels", data=np.array(self._labels, dtype="<i8"))
+            self._h5.flush()
+            self._h5.close()
 
     def _abandon(self) -> None:
         with contextlib.suppress(*_ERRORS):
+            if self._h5:
+                _divert_to_nowhere(self._h5)
             self._h5.close()
 
     def _new_dataset(self, name: str, shape: tuple[int, int, int]) -> None:
         """Make a growable array of pictures, in chunks of whole pictures of about 64 KiB."""
         pictures = max(1, _CHUNK_BYTES // int(np.prod(shape)))
-        self._h5.create_dataset(
+        self._datasets[name] = self._h5.create_dataset(
             name,
             shape=(0, *shape),
             maxshape=(None, *shape),
@@ -155,7 +163,7 @@ class _Hdf5Writer(StoredSink):
         )
 
     def _extend(self, name: str, picture: NDArray[np.uint8]) -> None:
-        dataset = self._h5[name]
+        dataset = self._datasets[name]
         count = len(dataset)
         dataset.resize(count + 1, axis=0)
         dataset[count] = picture
@@ -230,6 +238,26 @@ def halvings(image: Image, *, smallest_px: int) -> list[NDArray[np.uint8]]:
         block_pixels = (image.shape[0] // sums.shape[0]) ** 2
         levels.append(np.rint(sums / block_pixels).astype(np.uint8))
     return levels
+
+
+@contextlib.contextmanager
+def _system_errors(path: Path) -> Iterator[None]:
+    """Raise as OSError what HDF5 tells of the system in words: a full disk, above all."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        told = re.search(r"errno = (\d+)", str(error))
+        if told is None:
+            raise
+        number = int(told[1])
+        raise OSError(number, os.strerror(number), str(path)) from error
+
+
+def _divert_to_nowhere(file: h5py.File) -> None:
+    """Let what the library still has to write succeed: on a full disk it would complain later."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, file.id.get_vfd_handle())
+    os.close(nowhere)
 
 
 def _layout(file: h5py.File, path: Path) -> str:

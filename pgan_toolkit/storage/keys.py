@@ -101,12 +101,13 @@ class KeyRegister:
         """
         check_key(key, where=self._where)
         name = key if name is None else name
-        other = self._sources.setdefault(key.casefold(), name)
-        if other is not name:
+        folded = key.casefold()
+        if folded in self._sources:
             raise DataError(
-                f"{self._where}: {other!r} and {name!r} have the same key {key!r} "
+                f"{self._where}: {self._sources[folded]!r} and {name!r} have the same key {key!r} "
                 "(extensions and case do not count); rename or remove one"
             )
+        self._sources[folded] = name
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,16 @@ def test_full_disk_keeps_the_old_file(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a"]
 
 
+def test_full_disk_leaves_no_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        atomic_write_bytes(tmp_path / "a", b"x")
+    assert names(tmp_path) == []
+
+
 def test_existing_target_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"old")
     with pytest.raises(UsageError, match="exists already"):
@@ -121,7 +131,7 @@ def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
         os.utime(path, (0, 0))
     with live.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        atomic_write_bytes(tmp_path / "a", b"")
+        AtomicPath(tmp_path / "a").commit()
     assert names(tmp_path) == [
         ".a.00000002.partial",
         ".a.00000003.partial",
