@@ -48,7 +48,7 @@ _ALIGNED_EXPLANATION = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Photograph:
     """One photograph to process, or a row of the table that has none.
 
