@@ -284,7 +284,8 @@ def _labels_text(found: Inspection) -> str:
         return "none"
     classes = _histogram({f"class {label}": count for label, count in found.labels.items()})
     unlabelled = f"; {found.unlabelled:,} without" if found.unlabelled else ""
-    return f"{len(found.labels):,} classes: {classes}{unlabelled}"
+    noun = "class" if len(found.labels) == 1 else "classes"
+    return f"{len(found.labels):,} {noun}: {classes}{unlabelled}"
 
 
 def _histogram(counts: Mapping[str, int]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
-from datasets import names, picture, records, same, written
+from stored_sets import names, picture, records, same, written
 
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.storage import Record, open_sink, open_source
@@ -40,7 +40,7 @@ def fill(place: Path, files: dict[str, bytes]) -> Path:
 
 @pytest.fixture(params=["set", "set.zip"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    return tmp_path / request.param
+    return tmp_path / str(request.param)
 
 
 def test_pictures_of_other_programs_are_read(place: Path) -> None:
