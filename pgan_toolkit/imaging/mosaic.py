@@ -8,7 +8,6 @@ import numpy as np
 import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
-from numpy.typing import NDArray
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import UsageError
@@ -132,7 +131,7 @@ def contact_sheet(sections: Sequence[Section], *, columns: int = 8, tile_px: int
     return np.array(page)
 
 
-def shrink_to_fit(image: Image, *, size_px: int) -> NDArray[np.uint8]:
+def shrink_to_fit(image: Image, *, size_px: int) -> Image:
     """Shrink a picture, keeping its shape, until both sides are at most `size_px`.
 
     Parameters
@@ -209,7 +208,7 @@ def _draw_tile(page: PIL.Image.Image, tile: Tile, left: int, top: int, style: _S
         draw.text((left, y), text, fill=_INK, font=style.caption_font)
 
 
-def _fitted(image: Image, size_px: int) -> NDArray[np.uint8]:
+def _fitted(image: Image, size_px: int) -> Image:
     factor = size_px // max(image.shape[:2])
     if factor < 1:
         return shrink_to_fit(image, size_px=size_px)

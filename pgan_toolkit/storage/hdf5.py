@@ -213,7 +213,7 @@ class Hdf5MultiresSink(_Hdf5Writer):
             self._extend(f"data{size_px}x{size_px}", level.transpose(2, 0, 1))
 
 
-def halvings(image: Image, *, smallest_px: int) -> list[NDArray[np.uint8]]:
+def halvings(image: Image, *, smallest_px: int) -> list[Image]:
     """Return a picture and its 2x2 means, each halved once more, down to a size.
 
     Every level is the exact mean of the blocks of the full picture, rounded once, to the nearest
@@ -228,10 +228,10 @@ def halvings(image: Image, *, smallest_px: int) -> list[NDArray[np.uint8]]:
 
     Returns
     -------
-    list of NDArray
+    list of Image
         uint8 (S, S, 3), (S/2, S/2, 3), ... (smallest_px, smallest_px, 3).
     """
-    levels: list[NDArray[np.uint8]] = [image]
+    levels: list[Image] = [image]
     sums = image.astype(np.uint32)
     while sums.shape[0] > smallest_px:
         sums = sums[::2, ::2] + sums[1::2, ::2] + sums[::2, 1::2] + sums[1::2, 1::2]
