@@ -30,7 +30,7 @@ class Degradation:
 
 
 def degradations() -> list[Degradation]:
-    """Return every degradation of the benchmark: 23 ways in 8 families, 69 versions."""
+    """Return every degradation of the benchmark: 23 ways in 9 families, 69 versions."""
     return [*_optics(), *_sampling(), *_screens(), *_grains()]
 
 
