@@ -105,9 +105,14 @@ def list_files(folder: Path) -> Iterator[str]:
     """Give the relative names of all files in a folder, "/" between folders; links are followed.
 
     Hidden folders are not entered, and no folder is entered twice.
+
+    Raises
+    ------
+    DataError
+        A folder cannot be read.
     """
     entered = set()
-    for root, folders, files in os.walk(folder, followlinks=True):
+    for root, folders, files in os.walk(folder, onerror=_refuse_unreadable, followlinks=True):
         status = os.stat(root)  # noqa: PTH116 - the walk gives strings
         if (status.st_dev, status.st_ino) in entered:
             folders.clear()
@@ -117,6 +122,13 @@ def list_files(folder: Path) -> Iterator[str]:
         relative = Path(root).relative_to(folder)
         for name in files:
             yield (relative / name).as_posix()
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    raise DataError(
+        f"{error.filename}: the folder cannot be read ({error.strerror}); "
+        "make it readable or leave it out"
+    ) from error
 
 
 def _refuse_to_replace_other_files(path: Path) -> None:

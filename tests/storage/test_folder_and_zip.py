@@ -1,7 +1,9 @@
 """Folders and zip files; the readers are fed files that Pillow and zipfile made, not our sinks."""
 
+import errno
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -104,6 +106,22 @@ def test_a_file_that_vanished_is_named(tmp_path: Path) -> None:
     (tmp_path / "set" / "a.png").unlink()
     with pytest.raises(DataError, match=r"a\.png: cannot be read"):
         source[0]
+
+
+def test_a_folder_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, {"a.png": encoded(0), "locked/b.png": encoded(1)})
+    real = os.scandir
+
+    def refusing(path: str) -> Any:  # the superuser's tests cannot lock a folder
+        if str(path).endswith("locked"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(DataError, match=r"locked: the folder cannot be read \(Permission denied"):
+        open_source(tmp_path)
 
 
 def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
