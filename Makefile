@@ -3,6 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 TYPES = build/types
+# Tests may pass over a None or an Any: they would fail on it when they run.
+TEST_TYPES = --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls \
+    --allow-any-generics --implicit-reexport --disable-error-code=union-attr \
+    --disable-error-code=operator --disable-error-code=index --disable-error-code=arg-type \
+    --disable-error-code=no-any-return --no-warn-unused-ignores
 
 .PHONY: demo test test-slow lint types docs format wheel clean
 
@@ -24,8 +29,9 @@ types: $(VENV)/.ready
 	mkdir -p $(TYPES)
 	ln -sfn ../../cli $(TYPES)/pgan_cli
 	ln -sfn ../../data_manifests $(TYPES)/pgan_data_manifests
-	MYPYPATH=$(TYPES):benchmarks $(BIN)/mypy -p pgan_toolkit -p pgan_cli -p pgan_data_manifests
-	MYPYPATH=$(TYPES):benchmarks $(BIN)/mypy tests benchmarks
+	MYPYPATH=$(TYPES) $(BIN)/mypy -p pgan_toolkit -p pgan_cli -p pgan_data_manifests
+	MYPYPATH=$(TYPES) $(BIN)/mypy benchmarks
+	MYPYPATH=$(TYPES) $(BIN)/mypy $(TEST_TYPES) tests
 
 docs: $(VENV)/.ready
 	$(BIN)/mkdocs build --strict --quiet

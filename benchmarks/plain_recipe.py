@@ -1,4 +1,4 @@
-"""The crop of CelebA-HQ, step by step with Pillow and SciPy: the reference that ours is timed against.
+"""The crop of CelebA-HQ, step by step with Pillow and SciPy: what ours is timed against.
 
 Whole pictures in floating point, one straightforward call per step, as a careful person would
 first write it down from the published description (profile `official`: Lanczos in place of the
@@ -98,4 +98,4 @@ def _pad(
     image += (blurred - image) * np.clip(mask * 3 + 1, 0, 1)
     image += (np.median(image, axis=(0, 1)) - image) * np.clip(mask, 0, 1)
     padded = np.uint8(np.clip(np.round(image), 0, 255))
-    return PIL.Image.fromarray(padded), quad + (left, top)
+    return PIL.Image.fromarray(padded), quad + np.array([left, top])

@@ -116,7 +116,7 @@ def _describe(plan: BuildPlan) -> str:
     settings, source = plan.settings, plan.source
     usable = len(source) - len(plan.problems)
     lines = [
-        f"source     {source.folder}: {len(source):,} photographs, {usable:,} of them usable so far",
+        f"source     {source.folder}: {len(source):,} photographs, {usable:,} of them to be opened",
         f"landmarks  {source.table or 'to be detected'}",
         f"profile    {settings.profile}, restorer {settings.restorer}, {settings.size} pixels",
         f"select     {settings.select}, at most {settings.limit or len(source):,}",

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import click
-
 from pgan_cli.options import quiet_option, workers_option
+
 from pgan_toolkit.celebahq import BuildSettings, build_dataset
 from pgan_toolkit.celebahq.samples import write_samples
 

@@ -3,6 +3,7 @@
 import errno
 import importlib
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -64,6 +65,8 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with the code that the outcome means."""
+    # A scheduler's SIGTERM is an interruption like Ctrl-C: what was done is kept.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Exit as stop:

@@ -18,7 +18,7 @@ workers_option = click.option(
 )
 
 
-class LandmarkOption(click.ParamType):
+class LandmarkOption(click.ParamType[object]):
     """A word out of a few, or else a path."""
 
     name = "choice"

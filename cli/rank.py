@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import click
-
 from pgan_cli.options import quiet_option, workers_option
+
 from pgan_toolkit.celebahq import rank_pictures
 from pgan_toolkit.engines import available_cores
 from pgan_toolkit.errors import DataError
@@ -29,7 +29,9 @@ Examples:
 )
 @workers_option
 @quiet_option
-def rank(*, pictures: tuple[Path, ...], table: Path | None, workers: int | None, quiet: bool) -> None:
+def rank(
+    *, pictures: tuple[Path, ...], table: Path | None, workers: int | None, quiet: bool
+) -> None:
     """Score the quality of any pictures, best first.
 
     PICTURES are files, folders and datasets. A high score means: detail at all frequencies, in

@@ -19,3 +19,19 @@ def shared_data() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip(f"no real pictures at {SHARED / 'data'}")
     return SHARED / "data"
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded sample photographs, laid out as CelebA in the wild. Not to be changed."""
+    from pgan_toolkit.celebahq.samples import write_samples
+
+    folder = tmp_path_factory.mktemp("samples") / "celeba_sample"
+    write_samples(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def oracles() -> Path:
+    """Expected values that were computed by others."""
+    return Path(__file__).parent / "oracles"

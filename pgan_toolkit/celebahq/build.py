@@ -35,7 +35,7 @@ from pgan_toolkit.storage.keys import KeyRegister
 
 __all__ = ["BuildPlan", "build_dataset", "plan_build"]
 
-_COMMIT_SECONDS = 1.0
+_COMMIT_SECONDS = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +155,11 @@ def _restricted(source: PhotographSet, order: Sequence[str]) -> PhotographSet:
     by_key = {photograph.key: photograph for photograph in source}
     chosen = tuple(
         by_key.get(key)
-        or Photograph(key, source.folder / key, problem="no picture: listed, and not in the source")
+        or Photograph(
+            key,
+            source.folder / key,
+            problem=f"no picture: {key} is listed, and {source.folder} has no such photograph",
+        )
         for key in sorted(order)
     )
     return replace(source, photographs=chosen)
@@ -230,7 +234,7 @@ def _record(
 ) -> None:
     """Write rows as they come, in batches; what was finished stays, however this ends."""
     batch: list[Row] = []
-    committed = time.monotonic()
+    committed = float("-inf")  # the first row is written at once: slow work is not lost
     try:
         for rows in results:
             batch += rows

@@ -141,15 +141,11 @@ class Ledger:
         self._path = path
         with self._explained():
             self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
-            self._connection.executescript(_SCHEMA)
-            version = self.fact("version")
-            if version is None:
-                self.set_fact("version", str(_VERSION))
-            elif version != str(_VERSION):
-                raise DataError(
-                    f"{path}: a ledger of version {version}, expected {_VERSION}; "
-                    "continue with the toolkit that began the build, or use --fresh"
-                )
+        try:
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
 
     def __enter__(self) -> "Ledger":
         return self
@@ -161,6 +157,18 @@ class Ledger:
         trace: TracebackType | None,
     ) -> None:
         self._connection.close()
+
+    def _prepare(self) -> None:
+        with self._explained():
+            self._connection.executescript(_SCHEMA)
+        version = self.fact("version")
+        if version is None:
+            self.set_fact("version", str(_VERSION))
+        elif version != str(_VERSION):
+            raise DataError(
+                f"{self._path}: a ledger of version {version}, expected {_VERSION}; "
+                "continue with the toolkit that began the build, or use --fresh"
+            )
 
     def fact(self, name: str) -> str | None:
         """Return a named fact about the build, or None."""
@@ -203,9 +211,11 @@ class Ledger:
             return {str(row[0]) for row in found}
 
     def count_failed(self) -> int:
-        """Count the failed rows."""
+        """Count the photographs that failed; a table's row without a picture is none."""
         with self._explained():
-            found = self._connection.execute("SELECT COUNT(*) FROM faces WHERE status = 'failed'")
+            found = self._connection.execute(
+                "SELECT COUNT(*) FROM faces WHERE status = 'failed' AND category != 'no picture'"
+            )
             return int(found.fetchone()[0])
 
     def set_verdicts(self, verdicts: Iterable[Verdict]) -> None:

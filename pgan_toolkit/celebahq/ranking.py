@@ -75,9 +75,9 @@ def rank_pictures(
     """
     sources = [None if _is_picture(path) else open_source(path) for path in paths]
     items = [
-        _Item(number, index)
-        for number, source in enumerate(sources)
-        for index in range(1 if source is None else len(source))
+        _Item(place, number)
+        for place, source in enumerate(sources)
+        for number in range(1 if source is None else len(source))
     ]
     results = ordered_map(
         _measure,
@@ -100,27 +100,25 @@ def rank_pictures(
 
 class _Item(NamedTuple):
     source: int
-    index: int
+    number: int
 
 
 class _Reader:
     """The opened sources; a None among them is a picture by itself."""
 
-    def __init__(
-        self, paths: tuple[Path, ...], sources: tuple[StoredSource | None, ...]
-    ) -> None:
+    def __init__(self, paths: tuple[Path, ...], sources: tuple[StoredSource | None, ...]) -> None:
         limit_threads(1)
         self._paths, self._sources = paths, sources
 
     def name(self, item: _Item) -> str:
         source, path = self._sources[item.source], self._paths[item.source]
-        return str(path) if source is None else f"{path}/{source.keys()[item.index]}"
+        return str(path) if source is None else f"{path}/{source.keys()[item.number]}"
 
     def read(self, item: _Item) -> Image:
         source, path = self._sources[item.source], self._paths[item.source]
         if source is None:
             return decode_image(path.read_bytes(), name=str(path))
-        return source[item.index].image
+        return source[item.number].image
 
 
 def _measure(reader: _Reader, item: _Item) -> ScoredPicture | UnreadablePicture:
@@ -133,7 +131,7 @@ def _measure(reader: _Reader, item: _Item) -> ScoredPicture | UnreadablePicture:
 
 def _lost(paths: tuple[Path, ...], item: _Item) -> UnreadablePicture:
     reason = "its worker died twice (out of memory, or a crash in a library)"
-    return UnreadablePicture(f"{paths[item.source]} [{item.index}]", reason)
+    return UnreadablePicture(f"{paths[item.source]} [{item.number}]", reason)
 
 
 def _is_picture(path: Path) -> bool:

@@ -1,8 +1,6 @@
 """What a build is asked to do, checked once and recorded beside its result."""
 
-import csv
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -14,6 +12,7 @@ from pgan_toolkit.engines import available_cores
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.restoration import open_restorer
 from pgan_toolkit.storage import FORMATS, FormatName, guess_format
+from pgan_toolkit.storage.manifests import celeba_hq_list
 
 __all__ = ["PAPER_COUNT", "BuildSettings", "FaceChoice", "SelectChoice"]
 
@@ -147,8 +146,7 @@ class BuildSettings:
     def _listed(self) -> list[str]:
         if isinstance(self.select, Path):
             return _read_keys(self.select)
-        text = files("pgan_data_manifests").joinpath("celeba_hq.csv").read_text("utf-8")
-        return [key_of(row["orig_file"]) for row in csv.DictReader(text.splitlines())]
+        return [key_of(pick.orig_file) for pick in celeba_hq_list()]
 
 
 def _require(fine: bool, option: str, value: object, expected: str) -> None:

@@ -74,10 +74,9 @@ def write_contact_sheet(
         row = rows[verdict.key]
         if verdict.verdict == "kept":
             name = worker.recipe.spool / f"{verdict.key}.png"
-            crop = decode_image(name.read_bytes(), name=str(name))
-        else:
-            crop = _shown(worker, row, photographs[row.photograph])
-        return None if crop is None else shrink_to_fit(crop, size_px=_TILE_PX)
+            return shrink_to_fit(decode_image(name.read_bytes(), name=str(name)), size_px=_TILE_PX)
+        shown = _shown(worker, row, photographs[row.photograph])
+        return None if shown is None else shrink_to_fit(shown, size_px=_TILE_PX)
 
     sections = [
         _section(group, verdicts, rows, picture)

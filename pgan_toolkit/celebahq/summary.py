@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -149,7 +149,7 @@ def write_table(path: Path, ledger: Ledger, verdicts: Sequence[Verdict]) -> None
     atomic_write_bytes(path, _to_csv(records).encode())
 
 
-def _to_csv(records: Iterable[dict[str, object]]) -> str:
+def _to_csv(records: Iterable[Mapping[str, object]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()

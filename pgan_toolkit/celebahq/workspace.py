@@ -103,8 +103,8 @@ class Workspace:
             )
         if made_of != selection:
             raise DataError(
-                f"{self.out}: is finished, with other settings ({_changes(made_of, selection)}); "
-                "choose another --out, move it away to select anew from the same scores, "
+                f"{self.out}: is finished, with other settings: {_changes(made_of, selection)}. "
+                "Choose another --out, move it away to choose anew from the same scores, "
                 "or use --fresh to begin anew"
             )
         return True
