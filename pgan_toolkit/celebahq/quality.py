@@ -45,7 +45,7 @@ _ASYMMETRY_COST = 6.0
 # The smoothest fifth of a photograph: skin out of focus, plain background, a blurred border.
 _SMOOTH_PERCENTILE = 20.0
 _NATURAL_NOISE_DB = np.array([-26.0, -36.0])
-_NOISE_COST = np.array([2.0, 2.0])
+_STRONG_NOISE_DB = 100.0
 
 # High-quality JPEG leaves 0.03 to 0.06; quality 50 about 0.11, quality 20 about 0.16. The square
 # spares the former, because a blur that wipes them out must not gain by it.
@@ -149,5 +149,7 @@ def _asymmetry(spectrum: RingSpectrum) -> float:
 
 def _noise(plane: Plane) -> float:
     power = np.percentile(tile_band_power(plane), _SMOOTH_PERCENTILE, axis=0)
-    excess_db = np.maximum(_DB * np.log(power + 1e-12) - _NATURAL_NOISE_DB, 0)
-    return float(_NOISE_COST @ excess_db)
+    excess_db = float(np.maximum(_DB * np.log(power + 1e-12) - _NATURAL_NOISE_DB, 0).sum())
+    # More than linear: sensor grain must cost less than the blur that would remove it, strong
+    # noise more than the bandwidth that it feigns.
+    return excess_db * (1 + excess_db / _STRONG_NOISE_DB)
