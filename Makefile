@@ -34,7 +34,7 @@ types: $(VENV)/.ready
 	MYPYPATH=$(TYPES) $(BIN)/mypy $(TEST_TYPES) tests
 
 docs: $(VENV)/.ready
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/zensical build --strict
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
