@@ -21,7 +21,13 @@ __all__ = ["MAX_MEGAPIXELS", "decode_image", "encode_jpeg", "encode_png", "image
 MAX_MEGAPIXELS = 100.0
 """Pictures beyond this are refused: the largest of CelebA in the wild has 60.5 megapixels."""
 
-_PNG_COMPRESSION = 1  # zlib level: 5 times as fast as level 6 for 15 % more bytes
+# zlib level 2 after the filter by averages: a sixth of level 6's time for a tenth more bytes.
+_PNG_PARAMETERS = [
+    cv2.IMWRITE_PNG_COMPRESSION,
+    2,
+    cv2.IMWRITE_PNG_FILTER,
+    cv2.IMWRITE_PNG_FILTER_AVG,
+]
 _READ_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, OverflowError)
 
 
@@ -84,14 +90,18 @@ def image_size(data: bytes, *, name: str) -> tuple[int, int]:
 
 
 def encode_png(image: Image) -> bytes:
-    """Encode RGB pixels as PNG (zlib level 1), without metadata, by OpenCV.
+    """Encode RGB pixels as PNG, fast and without metadata, by OpenCV.
 
     Parameters
     ----------
     image : Image
         uint8 (H, W, 3), RGB.
     """
-    return _encode(image, ".png", [cv2.IMWRITE_PNG_COMPRESSION, _PNG_COMPRESSION])
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    done, buffer = cv2.imencode(".png", bgr, _PNG_PARAMETERS)
+    if not done:
+        raise RuntimeError(f"OpenCV could not encode {image.shape} pixels as PNG")
+    return bytes(buffer.data)
 
 
 def encode_jpeg(
@@ -111,13 +121,6 @@ def encode_jpeg(
     buffer = io.BytesIO()
     PIL.Image.fromarray(image).save(buffer, "JPEG", quality=quality, subsampling=subsampling)
     return buffer.getvalue()
-
-
-def _encode(image: Image, extension: str, parameters: list[int]) -> bytes:
-    done, buffer = cv2.imencode(extension, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), parameters)
-    if not done:
-        raise RuntimeError(f"OpenCV could not encode {image.shape} pixels as {extension}")
-    return bytes(buffer.data)
 
 
 def _opened(data: bytes, *, name: str, max_megapixels: float) -> PIL.Image.Image:
