@@ -3,6 +3,7 @@
 import multiprocessing
 import multiprocessing.connection
 import os
+import pickle
 import signal
 import threading
 from collections import deque
@@ -11,6 +12,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import Any, Generic, TypeVar
+
+from pgan_toolkit.errors import SetupError
 
 __all__ = ["available_cores", "ordered_map"]
 
@@ -65,6 +68,11 @@ def ordered_map(
     ------
     Value
         One result an item, in order.
+
+    Raises
+    ------
+    SetupError
+        Worker processes die before they have begun an item.
     """
     if workers == 1:
         state = prepare()
@@ -87,45 +95,55 @@ class _Pool(Generic[State, Item, Value]):
         self._executor = self._start(workers)
 
     def run(self, items: Iterator[Item]) -> Iterator[Value]:
-        in_flight: deque[Item] = deque()
-        futures: deque[Future[Value]] = deque()
+        in_flight: deque[tuple[Item, Future[Value]]] = deque()
         try:
             while True:
-                try:
-                    for item in islice(items, self._workers * _QUEUED_PER_WORKER - len(in_flight)):
-                        # First noted, then submitted: a pool that has just broken refuses it.
-                        in_flight.append(item)
-                        futures.append(self._submit(item))
-                    if not in_flight:
-                        return
-                    value = futures.popleft().result()
-                except BrokenProcessPool:
-                    yield from self._one_at_a_time(list(in_flight))
+                room = self._workers * _QUEUED_PER_WORKER - len(in_flight)
+                in_flight.extend((item, self._submit(item)) for item in islice(items, room))
+                if not in_flight:
+                    return
+                if _worker_died(in_flight[0][1]):
+                    yield from self._one_at_a_time(in_flight)
                     in_flight.clear()
-                    futures.clear()
                 else:
-                    in_flight.popleft()
-                    yield value
+                    yield in_flight.popleft()[1].result()
         finally:
             self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def _one_at_a_time(self, suspects: list[Item]) -> Iterator[Value]:
-        """Do again what was in flight when a worker died."""
-        for item in suspects:
-            yield self._alone(item)
+    def _one_at_a_time(self, suspects: Iterable[tuple[Item, Future[Value]]]) -> Iterator[Value]:
+        """Do again, in one process, what was unfinished when a worker died."""
+        self._restart_alone()
+        for item, future in suspects:
+            yield self._alone(item) if _worker_died(future) else future.result()
         self._restart(self._workers)
 
     def _alone(self, item: Item) -> Value:
         for _ in range(_ATTEMPTS_ALONE):
-            self._restart(1)
-            try:
-                return self._submit(item).result()
-            except BrokenProcessPool:
-                continue
+            future = self._submit(item)
+            if not _worker_died(future):
+                return future.result()
+            self._restart_alone()
         return self._on_lost(item)
 
     def _submit(self, item: Item) -> Future[Value]:
-        return self._executor.submit(_apply, self._work, item)
+        try:
+            return self._executor.submit(_apply, self._work, item)
+        except BrokenProcessPool as error:  # a worker died just before: the same as just after
+            refused: Future[Value] = Future()
+            refused.set_exception(error)
+            return refused
+
+    def _restart_alone(self) -> None:
+        """Go on with one process, and see that it lives before an item can be blamed."""
+        for _ in range(_ATTEMPTS_ALONE):
+            self._restart(1)
+            if not _worker_died(self._executor.submit(_is_alive)):
+                return
+        raise SetupError(
+            "worker processes end as they start: too little memory for what they prepare, a crash "
+            "in a library, or a script that starts them outside `if __name__ == '__main__':`; "
+            "use fewer --workers"
+        )
 
     def _restart(self, workers: int) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -162,5 +180,27 @@ def _die_with_parent() -> None:
 
 def _apply(work: Callable[[Any, Item], Value], item: Item) -> Value:
     if _failure is not None:
-        raise _failure
-    return work(_state, item)
+        raise _portable(_failure)
+    try:
+        return work(_state, item)
+    except Exception as error:  # noqa: BLE001 - raised again
+        raise _portable(error) from None
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or what it says where it would be lost on the way to the parent."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - what this process has just made
+    except Exception:  # noqa: BLE001 - whatever a class's own reconstruction raises
+        told = RuntimeError(f"{type(error).__name__}: {error}")
+        return told.with_traceback(error.__traceback__)
+    return error
+
+
+def _is_alive() -> bool:
+    return True
+
+
+def _worker_died(future: Future[Any]) -> bool:
+    """Wait for the future, and say whether its worker died of it or beside it."""
+    return isinstance(future.exception(), BrokenProcessPool)

@@ -1,0 +1,87 @@
+"""Functions for worker processes: spawned ones import them by this module's name."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from pgan_toolkit.errors import DataError
+
+
+class Awkward(Exception):
+    """Pickled without complaint, and not to be made again from its pickle."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} {second}")
+
+
+def ready() -> int:
+    """The state: what is added to every item."""
+    return 100
+
+
+def fails() -> int:
+    raise DataError("no such net: get it")
+
+
+def dies() -> int:
+    os._exit(7)
+
+
+def add(state: int, item: int) -> int:
+    return state + item
+
+
+def add_after(state: int, item: tuple[int, float]) -> int:
+    """Add, after so many seconds."""
+    number, seconds = item
+    time.sleep(seconds)
+    return state + number
+
+
+def exit_at_7(state: int, item: int) -> int:
+    if item == 7:
+        os._exit(1)
+    return state + item
+
+
+def killed_at_0_and_9(state: int, item: int) -> int:
+    if item in (0, 9):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return state + item
+
+
+def killed_once(state: int, item: tuple[int, Path]) -> int:
+    """Die at item 3 the first time: the marker file remembers it."""
+    number, marker = item
+    if number == 3 and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return state + number
+
+
+def noted(state: int, item: tuple[int, Path]) -> int:
+    """Leave a line for every time that an item is worked on; die at item 5."""
+    number, log = item
+    with log.open("a") as file:
+        file.write(f"{number}\n")
+    if number == 5:
+        time.sleep(0.3)  # the items before it are finished by then
+        os._exit(1)
+    return state + number
+
+
+def refuses_3(state: int, item: int) -> int:
+    if item == 3:
+        raise DataError(f"a.jpg: item {item}")
+    return state + item
+
+
+def awkward(state: int, item: int) -> int:
+    raise Awkward("one", "two")
+
+
+def lost(item: object) -> int:
+    """The result of an item whose worker died: its negative number."""
+    number = item[0] if isinstance(item, tuple) else item
+    return -int(number)  # type: ignore[call-overload]
