@@ -279,13 +279,13 @@ def _render(
     if not missing:
         return
     paths = {photograph.key: photograph.path for photograph in plan.source}
-    tasks = [Render(row, paths[row.photograph]) for row in ledger.rows() if row.key in missing]
+    tasks = (Render(row, paths[row.photograph]) for row in ledger.rows() if row.key in missing)
     rendered = ordered_map(
         render_face,
         tasks,
         prepare=plan.recipe(workspace).opener(),
         on_lost=_refuse_lost,
-        workers=min(plan.settings.processes, len(tasks)),
+        workers=min(plan.settings.processes, len(missing)),
     )
     done = len(kept) - len(missing)
     with Progress(len(kept), label="rendering", unit="face", mode=mode, initial=done) as bar:
@@ -303,11 +303,11 @@ def _refuse_lost(task: Render) -> str:
 def _report(
     plan: BuildPlan, workspace: Workspace, ledger: Ledger, verdicts: Sequence[Verdict]
 ) -> None:
-    write_table(workspace.table, ledger, verdicts)
+    write_table(workspace.table, ledger)
     write_contact_sheet(
         workspace.sheet,
         verdicts=verdicts,
-        rows={row.key: row for row in ledger.rows()},
+        row_of=ledger.row,
         photographs={photograph.key: photograph.path for photograph in plan.source},
         worker=Worker(plan.recipe(workspace)),
     )

@@ -234,6 +234,18 @@ class Ledger:
             )
             return [Verdict(*row) for row in found]
 
+    def judged(self) -> Iterator[tuple[Verdict, Row]]:
+        """Yield every verdict with its row, ordered as `verdicts`."""
+        with self._explained():
+            cursor = self._connection.execute(
+                "SELECT verdicts.verdict, verdicts.rank, verdicts.duplicate_of, faces.* "
+                "FROM verdicts JOIN faces USING (key) ORDER BY rank IS NULL, rank, key"
+            )
+            names = [column[0] for column in cursor.description[3:]]
+            for verdict, rank, duplicate_of, *record in cursor:
+                row = _from_record(dict(zip(names, record, strict=True)))
+                yield Verdict(row.key, verdict, rank, duplicate_of), row
+
     def _select(self, query: str, values: tuple[str, ...] = ()) -> Iterator[Row]:
         with self._explained():
             cursor = self._connection.execute(query, values)

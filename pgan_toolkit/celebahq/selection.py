@@ -1,8 +1,10 @@
 """Which faces the dataset keeps: a pure function of the ledger's rows."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,11 +45,16 @@ def select(rows: Iterable[Row], wish: Wish) -> list[Verdict]:
         The kept ones by rank (0 is the best), then the rejected ones by rank, then duplicates
         and failed ones by key.
     """
-    rows = list(rows)
-    failed = [Verdict(row.key, "failed") for row in rows if row.status == "failed"]
-    scored = _ordered([row for row in rows if row.status == "scored"], wish)
+    failed: list[Verdict] = []
+    scored: list[_Candidate] = []
+    for row in rows:
+        if row.status == "failed":
+            failed.append(Verdict(row.key, "failed"))
+        else:
+            scored.append(_candidate(row))
+    _sort(scored, wish)
     duplicate_of = _duplicates(scored) if wish.order is None else {}
-    ranked = [row.key for row in scored if row.key not in duplicate_of]
+    ranked = [face.key for face in scored if face.key not in duplicate_of]
     limit = len(ranked) if wish.count is None else wish.count
     return [
         *(Verdict(key, "kept", rank) for rank, key in enumerate(ranked[:limit])),
@@ -57,31 +64,46 @@ def select(rows: Iterable[Row], wish: Wish) -> list[Verdict]:
     ]
 
 
-def _ordered(scored: list[Row], wish: Wish) -> list[Row]:
+class _Candidate(NamedTuple):
+    """What the selection must remember of a row, for there may be a million."""
+
+    key: str
+    photograph: str
+    score: float
+    pixels: bytes
+    x: float
+    y: float
+    side: float
+
+
+def _candidate(row: Row) -> _Candidate:
+    quad = np.array(row.quad)
+    x, y = quad.mean(axis=0).tolist()
+    score = float("-inf") if row.score is None else row.score
+    side = float(np.hypot(*(quad[3] - quad[0])))
+    return _Candidate(row.key, row.photograph, score, row.pixel_digest.encode(), x, y, side)
+
+
+def _sort(scored: list[_Candidate], wish: Wish) -> None:
     if wish.order is None:
-        return sorted(scored, key=lambda row: (-_score(row), row.key))
-    place = {key: index for index, key in enumerate(wish.order)}
-    return sorted(scored, key=lambda row: (place[row.photograph], row.key))
+        scored.sort(key=lambda face: (-face.score, face.key))
+    else:
+        place = {key: index for index, key in enumerate(wish.order)}
+        scored.sort(key=lambda face: (place[face.photograph], face.key))
 
 
-def _score(row: Row) -> float:
-    return float("-inf") if row.score is None else row.score
-
-
-def _duplicates(scored: list[Row]) -> dict[str, str]:
-    """Key of each dropped row -> key of the better one that stays. Rows come best first."""
-    kept: defaultdict[str, list[Row]] = defaultdict(list)
+def _duplicates(scored: list[_Candidate]) -> dict[str, str]:
+    """Key of each dropped face -> key of the better one that stays. Faces come best first."""
+    kept: defaultdict[bytes, list[_Candidate]] = defaultdict(list)
     dropped: dict[str, str] = {}
-    for row in scored:
-        twin = next((other for other in kept[row.pixel_digest] if _same_place(row, other)), None)
+    for face in scored:
+        twin = next((other for other in kept[face.pixels] if _same_place(face, other)), None)
         if twin:
-            dropped[row.key] = twin.key
+            dropped[face.key] = twin.key
         else:
-            kept[row.pixel_digest].append(row)
+            kept[face.pixels].append(face)
     return dropped
 
 
-def _same_place(one: Row, other: Row) -> bool:
-    first, second = np.array(one.quad), np.array(other.quad)
-    side = np.hypot(*(first[3] - first[0]))
-    return bool(np.hypot(*(first.mean(axis=0) - second.mean(axis=0))) < _SAME_PLACE * side)
+def _same_place(one: _Candidate, other: _Candidate) -> bool:
+    return math.hypot(one.x - other.x, one.y - other.y) < _SAME_PLACE * one.side

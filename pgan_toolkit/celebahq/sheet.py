@@ -1,6 +1,6 @@
 """The contact sheet of a build: the best and the worst of what was kept, and what was not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,8 +50,8 @@ def write_contact_sheet(
     path: Path,
     *,
     verdicts: Sequence[Verdict],
-    rows: dict[str, Row],
-    photographs: dict[str, Path],
+    row_of: Callable[[str], Row],
+    photographs: Mapping[str, Path],
     worker: Worker,
 ) -> None:
     """Draw the first and the last of every verdict, and write the sheet as PNG.
@@ -62,16 +62,16 @@ def write_contact_sheet(
         The file to write.
     verdicts : Sequence[Verdict]
         All of them, as `select` orders them.
-    rows : dict
+    row_of : callable
         Key -> row.
-    photographs : dict
+    photographs : Mapping
         Photograph key -> its file.
     worker : Worker
         Renders what was not kept; kept crops are read from its spool.
     """
 
     def picture(verdict: Verdict) -> Image | None:
-        row = rows[verdict.key]
+        row = row_of(verdict.key)
         if verdict.verdict == "kept":
             name = worker.recipe.spool / f"{verdict.key}.png"
             return shrink_to_fit(decode_image(name.read_bytes(), name=str(name)), size_px=_TILE_PX)
@@ -79,7 +79,7 @@ def write_contact_sheet(
         return None if shown is None else shrink_to_fit(shown, size_px=_TILE_PX)
 
     sections = [
-        _section(group, verdicts, rows, picture)
+        _section(group, verdicts, row_of, picture)
         for group in _GROUPS
         if any(verdict.verdict == group.verdict for verdict in verdicts)
     ]
@@ -90,13 +90,15 @@ def write_contact_sheet(
 def _section(
     group: _Group,
     verdicts: Sequence[Verdict],
-    rows: dict[str, Row],
+    row_of: Callable[[str], Row],
     picture: Callable[[Verdict], Image | None],
 ) -> Section:
     members = [verdict for verdict in verdicts if verdict.verdict == group.verdict]
     shown = _ends(members, group.most)
     count = f"{len(members):,}" + (f", {len(shown)} shown" if shown != members else "")
-    tiles = [_tile(verdict, rows[verdict.key], picture(verdict), group.colour) for verdict in shown]
+    tiles = [
+        _tile(verdict, row_of(verdict.key), picture(verdict), group.colour) for verdict in shown
+    ]
     return Section(tiles, title=f"{group.title} ({count})")
 
 

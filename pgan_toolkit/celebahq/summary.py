@@ -1,15 +1,13 @@
 """What a build did: counts, reasons and times, for people, for programs and for the audit."""
 
 import csv
-import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pgan_toolkit.celebahq.ledger import Ledger, Verdict
-from pgan_toolkit.storage import atomic_write_bytes
+from pgan_toolkit.celebahq.ledger import Ledger
+from pgan_toolkit.storage import AtomicPath
 
 __all__ = ["BuildSummary", "summarize", "write_table"]
 
@@ -102,18 +100,17 @@ def summarize(
     wall : float
         Seconds of this run.
     """
-    verdicts = Counter(verdict.verdict for verdict in ledger.verdicts())
+    verdicts: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     seconds: Counter[str] = Counter()
     reasons: list[str] = []
-    judged = {verdict.key for verdict in ledger.verdicts()}
-    for row in ledger.rows():
-        if row.key not in judged:
-            continue
+    for verdict, row in ledger.judged():
+        verdicts[verdict.verdict] += 1
         seconds.update(row.seconds)
         if row.status == "failed":
             failures[row.category] += 1
-            reasons.append(row.reason)
+            if len(reasons) < _SHOWN_REASONS:
+                reasons.append(row.reason)
     return BuildSummary(
         out=str(out),
         photographs=photographs,
@@ -124,34 +121,27 @@ def summarize(
         failed=verdicts["failed"],
         asked=asked,
         failures=dict(failures.most_common()),
-        reasons=tuple(reasons[:_SHOWN_REASONS]),
+        reasons=tuple(reasons),
         seconds=dict(seconds),
         wall_seconds=wall,
     )
 
 
-def write_table(path: Path, ledger: Ledger, verdicts: Sequence[Verdict]) -> None:
-    """Write every face and its verdict as CSV, in the verdicts' order."""
-    rows = {row.key: row for row in ledger.rows()}
-    records = (
-        {
-            "key": verdict.key,
-            "file": rows[verdict.key].file,
-            "verdict": verdict.verdict,
-            "rank": verdict.rank,
-            "score": rows[verdict.key].score,
-            "zoom": rows[verdict.key].zoom,
-            "duplicate_of": verdict.duplicate_of,
-            "reason": rows[verdict.key].reason,
-        }
-        for verdict in verdicts
-    )
-    atomic_write_bytes(path, _to_csv(records).encode())
-
-
-def _to_csv(records: Iterable[Mapping[str, object]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
+def write_table(path: Path, ledger: Ledger) -> None:
+    """Write every face and its verdict as CSV: by rank, then those without one."""
+    with AtomicPath(path, overwrite=True) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        for verdict, row in ledger.judged():
+            writer.writerow(
+                [
+                    row.key,
+                    row.file,
+                    verdict.verdict,
+                    verdict.rank,
+                    row.score,
+                    row.zoom,
+                    verdict.duplicate_of,
+                    row.reason,
+                ]
+            )
