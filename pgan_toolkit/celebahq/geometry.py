@@ -69,6 +69,23 @@ class CropPlan:
             min(int(high[1]), height),
         )
 
+    @property
+    def needed(self) -> Box:
+        """The part of the shrunken photograph that the result depends on.
+
+        All of the region where it is padded, since the padding ends in its median; otherwise only
+        what the warp reads.
+        """
+        if self.margins:
+            return self.region
+        window, region, scale = self.window, self.region, self.upscale
+        return Box(
+            region.left + window.left // scale,
+            region.top + window.top // scale,
+            min(region.left - (-window.right // scale), region.right),
+            min(region.top - (-window.bottom // scale), region.bottom),
+        )
+
 
 def crop_quad(landmarks: Landmarks) -> Quad:
     """Corners of the oriented square crop around a face.

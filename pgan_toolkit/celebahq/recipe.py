@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from pgan_toolkit.arrays import Image, Landmarks
 from pgan_toolkit.celebahq.geometry import CropPlan, plan_crop
 from pgan_toolkit.errors import UsageError
@@ -22,14 +24,14 @@ class Profile:
         "paper" or "official".
     final_filter : "box" or "lanczos"
         From 4096x4096 to 1024x1024: box in the paper, Lanczos in the program.
-    restores_in_context : bool
-        Whether the pixels around the region are shown to the restorer, as if it had seen the
-        whole photograph (the paper restores first); the program crops first.
+    in_context : bool
+        Whether the restorer sees what lies around the region, as in the paper, which restores the
+        whole photograph first. The program cuts the region out first.
     """
 
     name: str
     final_filter: Literal["box", "lanczos"]
-    restores_in_context: bool
+    in_context: bool
 
     @classmethod
     def named(cls, name: str) -> "Profile":
@@ -40,8 +42,8 @@ class Profile:
 
 
 PROFILES = {
-    "paper": Profile("paper", final_filter="box", restores_in_context=True),
-    "official": Profile("official", final_filter="lanczos", restores_in_context=False),
+    "paper": Profile("paper", final_filter="box", in_context=True),
+    "official": Profile("official", final_filter="lanczos", in_context=False),
 }
 
 
@@ -76,33 +78,43 @@ def render_crop(
     plan = plan_crop(
         landmarks, width=image.shape[1], height=image.shape[0], output_size=output_size
     )
-    margin = restorer.margin_px if profile.restores_in_context else 0
-    enlarged = _restored_region(image, plan, restorer, margin)
-    window = plan.window
+    part = plan.needed
+    restored = _restored(image, plan, part, profile=profile, restorer=restorer)
     if plan.margins:
-        enlarged = feathered_pad(enlarged, plan.margins, sigma_px=plan.sigma_px, window=window)
-        quad = plan.quad - (window.left, window.top)
+        window = plan.window
+        restored = feathered_pad(restored, plan.margins, sigma_px=plan.sigma_px, window=window)
+        origin = (window.left, window.top)
     else:
-        quad = plan.quad
-    return warp_quad(enlarged, quad, size=output_size, final_filter=profile.final_filter)
+        origin = (part.left - plan.region.left, part.top - plan.region.top)
+        origin = (origin[0] * plan.upscale, origin[1] * plan.upscale)
+    return warp_quad(
+        restored,
+        plan.quad - np.array(origin, np.float64),
+        size=output_size,
+        final_filter=profile.final_filter,
+    )
 
 
-def _restored_region(image: Image, plan: CropPlan, restorer: Restorer, margin: int) -> Image:
-    """Cut out the region that the crop needs, restored and enlarged."""
-    region = plan.region
-    seen = Box(
-        max(region.left - margin, 0),
-        max(region.top - margin, 0),
-        min(region.right + margin, plan.shrunken_width),
-        min(region.bottom + margin, plan.shrunken_height),
+def _restored(
+    image: Image, plan: CropPlan, part: Box, *, profile: Profile, restorer: Restorer
+) -> Image:
+    """Restore and enlarge a part of the shrunken photograph, as if all of it had been."""
+    whole = Box(0, 0, plan.shrunken_width, plan.shrunken_height)
+    seen = _grown(part, restorer.margin_px, within=whole if profile.in_context else plan.region)
+    if plan.shrink > 1:
+        cut = lanczos_resize(image, width=whole.width, height=whole.height, region=seen)
+    else:
+        cut = image[seen.top : seen.bottom, seen.left : seen.right]
+    restored = restorer.restore(np.ascontiguousarray(cut), scale=plan.upscale)
+    top, left = (part.top - seen.top) * plan.upscale, (part.left - seen.left) * plan.upscale
+    height, width = part.height * plan.upscale, part.width * plan.upscale
+    return np.ascontiguousarray(restored[top : top + height, left : left + width])
+
+
+def _grown(part: Box, margin: int, *, within: Box) -> Box:
+    return Box(
+        max(part.left - margin, within.left),
+        max(part.top - margin, within.top),
+        min(part.right + margin, within.right),
+        min(part.bottom + margin, within.bottom),
     )
-    cut = (
-        lanczos_resize(image, width=plan.shrunken_width, height=plan.shrunken_height, region=seen)
-        if plan.shrink > 1
-        else image[seen.top : seen.bottom, seen.left : seen.right]
-    )
-    restored = restorer.restore(cut, scale=plan.upscale)
-    top = (region.top - seen.top) * plan.upscale
-    left = (region.left - seen.left) * plan.upscale
-    height, width = region.height * plan.upscale, region.width * plan.upscale
-    return restored[top : top + height, left : left + width]

@@ -68,8 +68,9 @@ def decode_image(
     with _opened(data, name=name, max_megapixels=max_megapixels) as picture:
         try:
             picture.load()
-            upright = PIL.ImageOps.exif_transpose(picture) if apply_orientation else picture
-            return np.ascontiguousarray(_to_rgb(upright))
+            if apply_orientation:
+                PIL.ImageOps.exif_transpose(picture, in_place=True)
+            return np.ascontiguousarray(_to_rgb(picture))
         except _READ_ERRORS as error:
             raise DataError(
                 f"{name}: the picture is damaged or incomplete ({error}); "
@@ -160,7 +161,8 @@ def _to_rgb(picture: PIL.Image.Image) -> Image:
         coloured = picture.convert("RGBA")
         white = PIL.Image.new("RGBA", coloured.size, "white")
         picture = PIL.Image.alpha_composite(white, coloured)
-    return np.asarray(picture.convert("RGB"))
+    # Converting RGB to RGB would copy it, which a large photograph feels.
+    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 def _sixteen_bit_to_rgb(picture: PIL.Image.Image) -> Image:
