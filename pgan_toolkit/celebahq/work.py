@@ -1,11 +1,13 @@
 """What a worker does with one photograph: score its faces, or render one that was selected."""
 
+import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pgan_toolkit.arrays import Image, Landmarks
@@ -68,9 +70,12 @@ class Render:
 
 
 class _Unusable(DataError):
-    """A photograph that cannot be used, with a word for the summary."""
+    """A photograph that cannot be used, with a word for the summary.
 
-    def __init__(self, category: str, reason: str) -> None:
+    Made from its message alone when it is unpickled, as every exception is; the word follows.
+    """
+
+    def __init__(self, reason: str, *, category: str = "unreadable") -> None:
         super().__init__(reason)
         self.category = category
 
@@ -88,14 +93,16 @@ class Worker:
     def decode(self, path: Path) -> Image:
         """Read a photograph; raise DataError if it cannot be read."""
         try:
+            if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device would be read for ever
+                raise _Unusable(f"{path}: not a file; remove it or leave it out")
             data = path.read_bytes()
         except OSError as error:
-            raise _Unusable("unreadable", f"{path}: {error.strerror or error}") from error
+            raise _Unusable(f"{path}: {error.strerror or error}") from error
         try:
             # Annotations were made on the pixels as stored; a detector needs upright faces.
             return decode_image(data, name=str(path), apply_orientation=self._detector is not None)
         except DataError as error:
-            raise _Unusable("unreadable", str(error)) from error
+            raise _Unusable(str(error)) from error
 
     def locate(self, image: Image, photograph: Photograph) -> list[Landmarks]:
         """Return the landmarks of the faces to use, largest face first."""
@@ -105,11 +112,11 @@ class Worker:
             found = self._detector.detect_faces(image, which=self.recipe.faces)
             faces = [face.landmarks for face in found]
         if not faces:
-            raise _Unusable("no face", f"{photograph.path}: no face was found")
+            raise _Unusable(f"{photograph.path}: no face was found", category="no face")
         for landmarks in faces:
             problem = check_landmarks(landmarks, size=image.shape[:2])
             if problem:
-                raise _Unusable("bad landmarks", f"{photograph.path}: {problem}")
+                raise _Unusable(f"{photograph.path}: {problem}", category="bad landmarks")
         return faces
 
     def render(self, image: Image, landmarks: Landmarks) -> Image:
@@ -161,14 +168,29 @@ def render_face(worker: Worker, task: Render) -> str:
 
 
 def failed_row(photograph: Photograph, category: str, reason: str) -> Row:
-    """Return the row of a photograph that cannot be used."""
+    """Return the row of a photograph that cannot be used; the reason will name its file."""
+    path = str(photograph.path)
     return Row(
         key=photograph.key,
         photograph=photograph.key,
-        file=photograph.path.name,
+        file=_file_of(photograph),
         status="failed",
         category=category,
-        reason=reason,
+        reason=_one_line(reason if path in reason else f"{path}: {reason}"),
+    )
+
+
+def _file_of(photograph: Photograph) -> str:
+    """Its path below the folder of pictures; the key is that without the extension."""
+    return _one_line((PurePosixPath(photograph.key).parent / photograph.path.name).as_posix())
+
+
+def _one_line(text: str) -> str:
+    """Escape line ends, control characters and bytes that are not UTF-8: names may hold any."""
+    stored = os.fsencode(text).decode("utf-8", "backslashreplace")
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in stored
     )
 
 
@@ -191,7 +213,7 @@ def _scored_crops(worker: Worker, photograph: Photograph) -> Iterator[tuple[Row,
             Row(
                 key=photograph.key if number == 1 else f"{photograph.key}-face{number}",
                 photograph=photograph.key,
-                file=photograph.path.name,
+                file=_file_of(photograph),
                 status="scored",
                 pixel_digest=digest,
                 crop_digest=pixel_digest(crop),

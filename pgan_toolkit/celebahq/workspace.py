@@ -27,9 +27,16 @@ class Workspace:
         The ledger, the CSV of all photographs, the summary and the contact sheet.
     spool : Path
         Crops that are finished, one PNG file each.
+
+    Raises
+    ------
+    UsageError
+        OUT does not end in a name.
     """
 
     def __init__(self, out: Path) -> None:
+        if out.name in ("", ".."):
+            raise UsageError(f"--out {out}: expected the name of a file or folder to make")
         self.out = out
         self.folder = out.with_name(f"{out.name}.build")
         self.ledger = self.folder / "ledger.sqlite"
@@ -76,14 +83,26 @@ class Workspace:
         atomic_write_bytes(self._owned, json.dumps(selection).encode())
 
     def owned(self) -> dict[str, object] | None:
-        """What OUT was made of, if this build made it."""
+        """What OUT was made of, if this build made it.
+
+        Raises
+        ------
+        DataError
+            The record is damaged.
+        """
         try:
-            value = json.loads(self._owned.read_text())
+            text = self._owned.read_text()
         except FileNotFoundError:
             return None
-        except ValueError as error:
-            raise DataError(f"{self._owned}: damaged ({error}); use --fresh") from error
-        return dict(value)
+        except UnicodeDecodeError:
+            text = ""
+        try:
+            return dict(json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                f"{self._owned}: damaged, so that it does not say what {self.out} was made of; "
+                f"move {self.out} away and run the same command again"
+            ) from error
 
     def check_output(self, selection: dict[str, object]) -> bool:
         """Whether OUT is finished, with this very selection.
@@ -144,6 +163,9 @@ class Workspace:
             key = path.relative_to(self.spool).with_suffix("").as_posix()
             if path.is_file() and (path.suffix != ".png" or key not in keys):
                 path.unlink()
+        for folder in sorted(self.spool.rglob("*/"), reverse=True):  # the deepest first
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # which only an empty one allows
 
 
 def _remove(path: Path) -> None:
