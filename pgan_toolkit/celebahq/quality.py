@@ -61,7 +61,7 @@ class QualityReport:
     ----------
     score : float
         bandwidth - asymmetry - noise - lattice. Higher is better; sharp portraits of 1024x1024
-        have 30 to 75, enlarged thumbnails 0 to 15, printing screens less than 0.
+        have 28 to 86, enlarged thumbnails 0 to 15, printing screens less than 0.
     bandwidth : float
         0..100: how much of the range of frequencies is alive, in the weakest directions.
     asymmetry : float
