@@ -5,12 +5,13 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from typing import NoReturn
 
 import click
 
 from pgan_toolkit import __version__
-from pgan_toolkit.errors import PganError
+from pgan_toolkit.errors import Interrupted, PganError, SetupError
 
 __all__ = ["cli", "main"]
 
@@ -26,6 +27,8 @@ _COMMANDS = {
 }
 """Command -> (where it is, its line in --help). Modules load on use, so that --help is fast."""
 
+_TRACEBACK = "PGAN_TOOLKIT_TRACEBACK"
+"""Environment variable that shows where an unexpected error came from."""
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -68,25 +71,52 @@ def main() -> NoReturn:
     # A scheduler's SIGTERM is an interruption like Ctrl-C: what was done is kept.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        code = cli.main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        code = _run()
+    except BrokenPipeError:
+        _silence()
+        code = Interrupted.exit_code
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command and tell its errors; return the exit code."""
+    try:
+        result = cli.main(standalone_mode=False)
+    except SystemExit:
+        # Click's own answer to a broken pipe, with the code of a check that failed.
+        raise BrokenPipeError from None
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
-    except PganError as error:
-        _fail(str(error), error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; the same command goes on where it stopped", 130)
-    except BrokenPipeError:
-        # The reader (head, less) has gone; nothing is left to tell it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except OSError as error:
-        _fail(_describe_os_error(error), 4)
-    except MemoryError:
-        _fail("out of memory; use fewer --workers or smaller pictures", 4)
-    sys.exit(code if isinstance(code, int) else 0)
+        return error.exit_code
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told, with an exit code
+        message, code = _outcome(error)
+        click.echo(f"error: {message}", err=True)
+        return code
+    return result if isinstance(result, int) else 0
+
+
+def _outcome(error: BaseException) -> tuple[str, int]:
+    """Return what is said of an error, and the exit code."""
+    if isinstance(error, PganError):
+        return str(error), error.exit_code
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+        return "interrupted; the same command resumes a build", Interrupted.exit_code
+    if isinstance(error, OSError):
+        return _describe_os_error(error), SetupError.exit_code
+    if isinstance(error, MemoryError):
+        return "out of memory; use fewer --workers or smaller pictures", SetupError.exit_code
+    how = f"set {_TRACEBACK}=1 to see where, and report it"
+    if os.environ.get(_TRACEBACK):
+        traceback.print_exception(error)
+        how = "report it with the lines above"
+    return f"internal error: {type(error).__name__}: {error}; {how}", SetupError.exit_code
+
+
+def _silence() -> None:
+    """Write nothing more: the reader (head, less) has gone, and the exit flushes the streams."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
 
 
 def _describe_os_error(error: OSError) -> str:
@@ -96,8 +126,3 @@ def _describe_os_error(error: OSError) -> str:
     if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
         return f"{name}{error.strerror}; choose a place that you may write to"
     return f"{name}{error.strerror or error}"
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
-    sys.exit(code)
