@@ -29,7 +29,7 @@ class ScoredPicture:
 
 @dataclass(frozen=True)
 class UnreadablePicture:
-    """A picture that could not be scored, and why."""
+    """A picture that could not be scored, and why; the reason names it."""
 
     name: str
     reason: str
@@ -84,7 +84,7 @@ def rank_pictures(
         items,
         prepare=partial(_Reader, tuple(paths), tuple(sources)),
         on_lost=partial(_lost, tuple(paths)),
-        workers=min(workers, len(items)),
+        workers=max(min(workers, len(items)), 1),
     )
     scored, unreadable = [], []
     with Progress(len(items), label="scoring", unit="picture", mode=mode) as bar:
@@ -126,12 +126,14 @@ def _measure(reader: _Reader, item: _Item) -> ScoredPicture | UnreadablePicture:
     try:
         return ScoredPicture(name, measure_quality(reader.read(item)))
     except (DataError, OSError) as error:
-        return UnreadablePicture(name, str(error))
+        reason = str(error)
+        return UnreadablePicture(name, reason if name in reason else f"{name}: {reason}")
 
 
 def _lost(paths: tuple[Path, ...], item: _Item) -> UnreadablePicture:
+    name = f"{paths[item.source]} [{item.number}]"
     reason = "its worker died twice (out of memory, or a crash in a library)"
-    return UnreadablePicture(f"{paths[item.source]} [{item.number}]", reason)
+    return UnreadablePicture(name, f"{name}: {reason}")
 
 
 def _is_picture(path: Path) -> bool:

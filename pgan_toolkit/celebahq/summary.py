@@ -129,7 +129,10 @@ def summarize(
 
 def write_table(path: Path, ledger: Ledger) -> None:
     """Write every face and its verdict as CSV: by rank, then those without one."""
-    with AtomicPath(path, overwrite=True) as temporary, temporary.open("w", newline="") as file:
+    with (
+        AtomicPath(path, overwrite=True) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
         for verdict, row in ledger.judged():
