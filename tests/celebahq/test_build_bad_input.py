@@ -357,3 +357,18 @@ def test_a_photograph_that_goes_between_the_passes_is_named(
 
 def _lost(task: Render) -> str:
     raise AssertionError(f"{task.path}: taken for one that kills its worker")
+
+
+# --- detection
+
+
+def test_pictures_in_which_no_face_is_found_are_told(source: Source, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8)
+    source.add("noise.png", _bytes(PIL.Image.fromarray(noise)))
+    for width, height in ((1, 1), (1, 3000), (3000, 1)):
+        source.add(f"{width}x{height}.png", _bytes(PIL.Image.new("RGB", (width, height))))
+    summary = source.build(tmp_path / "hq", landmarks="detect")
+    assert (summary.kept, summary.failures) == (1, {"no face": 4})
+    reason = _rows(tmp_path / "hq")["1x3000"].reason
+    assert reason == f"{source.folder}/1x3000.png: no face was found"
+    _assert_clean(tmp_path / "hq")

@@ -1,13 +1,18 @@
 """`pgan-toolkit build-celebahq` as a user sees it: words in, text and exit codes out."""
 
+import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from command_line import Outcome, run_main
 
+from pgan_toolkit.celebahq import Ledger
 from pgan_toolkit.storage import open_source
 
 
@@ -207,3 +212,42 @@ def test_a_build_that_cannot_write_its_name_on_the_terminal_still_succeeds(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert b"dataset: h" in done.stdout
+
+
+def _workers(parent: int) -> list[int]:
+    """Processes that this one has spawned to work."""
+    found = []
+    for children in Path("/proc", str(parent), "task").glob("*/children"):
+        for pid in children.read_text().split():
+            command = Path("/proc", pid, "cmdline")
+            if command.exists() and b"spawn_main" in command.read_bytes():
+                found.append(int(pid))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
+def test_a_worker_that_is_killed_costs_no_photograph(samples: Path, tmp_path: Path) -> None:
+    words = ["--src", str(samples), "--count", "10", "--size", "512", "--quiet"]
+    assert run_main("build-celebahq", *words, "--out", tmp_path / "expected").code == 0
+    command = [sys.executable, "-m", "pgan_cli", "build-celebahq", *words, "--workers", "2"]
+    process = subprocess.Popen([*command, "--out", str(tmp_path / "hq")])
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and _scored(tmp_path / "hq") < 3:
+        time.sleep(0.02)
+    os.kill(_workers(process.pid)[0], signal.SIGKILL)
+    assert process.wait(timeout=120) == 0
+    assert contents(tmp_path / "hq") == contents(tmp_path / "expected")
+    assert json.loads((tmp_path / "hq.build" / "summary.json").read_text())["failed"] == 8
+
+
+def _scored(out: Path) -> int:
+    ledger = out.with_name(f"{out.name}.build") / "ledger.sqlite"
+    if not ledger.exists():
+        return 0
+    with Ledger(ledger) as opened:
+        return len(opened.scored_photographs())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
