@@ -42,14 +42,15 @@ _WEAK_SECTORS = 2
 _NATURAL_ASYMMETRY_DB = 4.0
 _ASYMMETRY_COST = 6.0
 
-# The smoothest fifth of a photograph: skin out of focus, plain background, a blurred border.
+# The smoothest fifth of a photograph: skin out of focus, plain background, a blurred border. The
+# lowest of the three octaves is where grain and the noise of an enlarged picture are.
 _SMOOTH_PERCENTILE = 20.0
-_NATURAL_NOISE_DB = np.array([-26.0, -36.0])
+_NATURAL_NOISE_DB = np.array([-16.0, -26.0, -36.0])
 _STRONG_NOISE_DB = 100.0
 
-# High-quality JPEG leaves 0.03 to 0.06; quality 50 about 0.11, quality 20 about 0.16. The square
-# spares the former, because a blur that wipes them out must not gain by it.
-_NATURAL_LATTICE = 0.05
+# High-quality JPEG leaves 0.03 to 0.09; quality 50 about 0.13, 20 about 0.24, 5 about 0.35. The
+# square spares the first, because a blur that wipes them out must not gain by it.
+_NATURAL_LATTICE = 0.07
 _LATTICE_COST = 3000.0
 
 
@@ -61,7 +62,7 @@ class QualityReport:
     ----------
     score : float
         bandwidth - asymmetry - noise - lattice. Higher is better; sharp portraits of 1024x1024
-        have 28 to 86, enlarged thumbnails 0 to 15, printing screens less than 0.
+        have 28 to 86, enlarged thumbnails 0 to 15, screens and strong JPEG less than 0.
     bandwidth : float
         0..100: how much of the range of frequencies is alive, in the weakest directions.
     asymmetry : float

@@ -34,6 +34,8 @@ SECTOR_COUNT = 8
 _FIRST_OCTAVE, _LAST_OCTAVE = -5.0, -1.0
 _TINY_POWER = 1e-9  # grey levels squared: 80 dB below 8-bit rounding; keeps log(0) out
 _PEAK_RATIO, _LEAST_PEAK_RATIO = 150.0, 30.0  # 22 and 15 dB, where chance ends at 11 dB
+_TILE_PX = 32
+_STILL_RATIO = 0.05  # of the mean |Laplacian|: less is what a codec or clipping has flattened
 _EULER_GAMMA = 0.5772156649  # mean of -log(x) for a unit exponential x
 
 
@@ -160,8 +162,8 @@ def ring_spectrum(power: Plane, *, width: int) -> RingSpectrum:
     return RingSpectrum(mean[inside], cell_log[inside], asymmetry[inside])
 
 
-def tile_band_power(plane: Plane, *, tile_px: int = 32) -> Float32[np.ndarray, "tiles 2"]:
-    """Mean power of each tile in the octaves 1/8..1/4 and 1/4..1/2 cycle per pixel.
+def tile_band_power(plane: Plane, *, tile_px: int = _TILE_PX) -> Float32[np.ndarray, "tiles 3"]:
+    """Mean power of each tile in the octaves 1/16..1/8, 1/8..1/4 and 1/4..1/2 cycle per pixel.
 
     Parameters
     ----------
@@ -172,7 +174,7 @@ def tile_band_power(plane: Plane, *, tile_px: int = 32) -> Float32[np.ndarray, "
 
     Returns
     -------
-    float32 (tiles, 2)
+    float32 (tiles, 3)
         Grey levels squared, scaled as in `power_spectrum`.
     """
     rows, cols = plane.shape[0] // tile_px, plane.shape[1] // tile_px
@@ -189,11 +191,11 @@ def tile_band_power(plane: Plane, *, tile_px: int = 32) -> Float32[np.ndarray, "
 
 
 @lru_cache(maxsize=4)
-def _octave_means(tile_px: int) -> Float32[np.ndarray, "bins 2"]:
+def _octave_means(tile_px: int) -> Float32[np.ndarray, "bins 3"]:
     polar = _polar(tile_px, tile_px)
     per_octave = RING_COUNT // 4
     octave = (polar.ring - 1) // per_octave
-    chosen = np.stack([np.where(octave == k, polar.weight, 0.0) for k in (2, 3)], axis=1)
+    chosen = np.stack([np.where(octave == k, polar.weight, 0.0) for k in (1, 2, 3)], axis=1)
     return np.asarray((chosen / chosen.sum(axis=0)).astype(np.float32))
 
 
@@ -205,25 +207,46 @@ def lattice_share(plane: Plane) -> float:
     then has isolated peaks in its spectrum; a picture's own texture has none. The logarithm
     keeps the strong edges of a picture from drowning the weak ones of a lattice.
 
+    The stronger the compression, the more of the blocks are flat, and the fewer of the lattice's
+    edges are left to see; so the share counts by the part of the picture that holds detail.
+
     Parameters
     ----------
     plane : Plane
-        float32 (H, W), in grey levels.
+        float32 (H, W), in grey levels, at least one tile of 32x32 large.
 
     Returns
     -------
     float
         0..1: power of the map in frequencies that exceed the level of their ring 150 times,
-        over all its power there, averaged over the rings from 1/32 to 1/2 cycle per pixel.
-        White noise of 1024x1024 has 0: its largest of half a million frequencies exceeds the
-        level 13 times. A lattice's peak grows with the number of pixels, so smaller pictures
-        have a smaller threshold in proportion, down to 30.
+        over all its power there, averaged over the rings from 1/32 to 1/2 cycle per pixel, and
+        divided by the part of the pixels that hold detail. White noise of 1024x1024 has 0: its
+        largest of half a million frequencies exceeds the level 13 times. A lattice's peak grows
+        with the number of pixels, so smaller pictures have a smaller threshold in proportion,
+        down to 30.
     """
     detail = np.abs(cv2.Laplacian(plane, cv2.CV_32F, borderType=cv2.BORDER_REFLECT_101))
     mean = float(detail.mean())
     if mean <= 0:
         return 0.0
-    power, _ = power_spectrum(np.log1p(detail / np.float32(mean)))
+    detail *= np.float32(1 / mean)
+    return min(_share_in_peaks(np.log1p(detail)) / _part_with_detail(detail), 1.0)
+
+
+def _part_with_detail(detail: Plane) -> float:
+    """Part of the pixels that are not flat, 0..1, tiles that are flat as a whole left out.
+
+    Those are clipped or painted backgrounds, which no lattice crosses and no codec made flat.
+    """
+    cols, rows = detail.shape[1] // _TILE_PX, detail.shape[0] // _TILE_PX
+    by_tile = cv2.resize(detail, (cols, rows), interpolation=cv2.INTER_AREA)
+    pixels = np.count_nonzero(detail > _STILL_RATIO) / detail.size
+    tiles = np.count_nonzero(by_tile > _STILL_RATIO) / by_tile.size
+    return min(pixels / tiles, 1.0)
+
+
+def _share_in_peaks(plane: Plane) -> float:
+    power, _ = power_spectrum(plane)
     polar = _polar(*plane.shape)
     flat = power.ravel() + np.float32(_TINY_POWER)
     size = polar.ring_weight.size

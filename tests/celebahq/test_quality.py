@@ -44,6 +44,11 @@ def _down_up(image: Image, factor: int) -> Image:
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC))
 
 
+def _enlarged(image: Image, factor: int) -> Image:
+    large = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(large, np.uint8)
+
+
 def _noisy(image: Image, sigma: float) -> Image:
     noise = np.random.default_rng(1).normal(0, sigma, image.shape)
     return np.asarray(np.clip(np.rint(image + noise), 0, 255), np.uint8)
@@ -78,9 +83,42 @@ def test_each_step_down_a_ladder_costs(name: str, photo: Image) -> None:
     assert len(set(scores)) == len(scores)
 
 
-@pytest.mark.parametrize("quality", [20, 5])
-def test_jpeg_costs(quality: int, photo: Image) -> None:
-    assert quality_score(_jpeg(photo, quality)) < quality_score(photo)
+@pytest.mark.parametrize("qualities", [(50, 20, 5), (40, 30, 10)])
+def test_jpeg_costs_the_more_the_stronger_it_is(qualities: tuple[int, ...], photo: Image) -> None:
+    """The strongest leaves half of the blocks flat, with few edges between them left to see."""
+    soft = _enlarged(photo[:256, 60:316], 4)
+    noisy = _noisy(soft, 1.5)
+    scores = [quality_score(noisy), *(quality_score(_jpeg(noisy, q)) for q in qualities)]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[1] < scores[0] - 10
+    assert scores[-1] < scores[1] - 50
+
+
+def test_strong_jpeg_costs_a_sharp_picture_too(photo: Image) -> None:
+    scores = [quality_score(photo), *(quality_score(_jpeg(photo, q)) for q in (20, 10, 5))]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_jpeg_costs_a_picture_on_a_clipped_background_no_more(photo: Image) -> None:
+    """White paper around a picture is flat too, but no codec made it so."""
+    y, x = np.mgrid[:512, :512]
+    white = np.clip((np.hypot(x - 230, y - 200) - 170) / 40, 0, 1)[..., None]
+    framed = np.asarray(np.rint(photo * (1 - white) + 255 * white), np.uint8)
+    coded = [measure_quality(_jpeg(image, 20)).lattice for image in (photo, framed)]
+    assert measure_quality(framed).lattice == pytest.approx(0, abs=1)
+    assert coded[1] < 2 * coded[0]
+
+
+@pytest.mark.parametrize("factor", [1, 4])
+def test_grain_costs_the_more_the_stronger_it_is_enlarged_or_not(factor: int, photo: Image) -> None:
+    """Enlarged, noise leaves the two upper octaves; the third from the top still holds it."""
+    middle = photo[40:296, 100:356] if factor > 1 else photo
+    noise = np.random.default_rng(3).normal(0, 1, middle.shape[:2])[..., None]
+    scores = []
+    for sigma in (0, 10, 30):
+        noisy = np.clip(np.rint(middle + sigma * noise), 0, 255).astype(np.uint8)
+        scores.append(quality_score(_enlarged(noisy, factor)))
+    assert scores[0] > scores[1] > scores[2]
 
 
 @pytest.mark.parametrize("turned", [np.fliplr, np.flipud, np.rot90, lambda i: np.rot90(i, 2)])
@@ -194,7 +232,8 @@ def test_real_portraits_lose_by_every_fault(name: str, shared_data: Path) -> Non
     assert clean > 30
     for degrade, steps in _LADDERS.values():
         assert quality_score(degrade(image, steps[0])) < clean
-    assert quality_score(_jpeg(image, 30)) < clean
+    coded = [clean, *(quality_score(_jpeg(image, quality)) for quality in (50, 20, 5))]
+    assert coded == sorted(coded, reverse=True)
 
 
 @pytest.mark.shared_data

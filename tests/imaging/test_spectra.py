@@ -117,21 +117,21 @@ def test_tiles_of_white_noise_have_its_variance_and_smooth_tiles_none() -> None:
     plane = np.full((128, 160), 128, np.float32)
     plane[:, 96:] = _noise((128, 64), sigma=5)
     power = imaging.tile_band_power(plane)
-    assert power.shape == (4 * 5, 2)
-    by_place = power.reshape(4, 5, 2)
+    assert power.shape == (4 * 5, 3)
+    by_place = power.reshape(4, 5, 3)
     np.testing.assert_allclose(by_place[:, 3:].mean(axis=(0, 1)), 25, rtol=0.15)
     np.testing.assert_allclose(by_place[:, :3], 0, atol=1e-6)
 
 
-def test_tile_bands_are_the_two_upper_octaves() -> None:
-    middle = imaging.tile_band_power(_wave(128, period_px=5.7, angle_deg=30)).mean(axis=0)
-    upper = imaging.tile_band_power(_wave(128, period_px=2.8, angle_deg=30)).mean(axis=0)
-    assert middle[0] > 100 * middle[1]
-    assert upper[1] > 100 * upper[0]
+@pytest.mark.parametrize(("period", "octave"), [(10, 0), (5.7, 1), (2.8, 2)])
+def test_tile_bands_are_the_three_upper_octaves(period: float, octave: int) -> None:
+    wave = _wave(128, period_px=period, angle_deg=30)
+    power = imaging.tile_band_power(wave).mean(axis=0)
+    assert power[octave] > 20 * np.delete(power, octave).max()
 
 
 def test_an_uneven_remainder_of_tiles_is_left_out() -> None:
-    assert imaging.tile_band_power(_noise((70, 100))).shape == (2 * 3, 2)
+    assert imaging.tile_band_power(_noise((70, 100))).shape == (2 * 3, 3)
 
 
 @pytest.mark.parametrize("plane", [np.zeros((64, 64)), _noise((512, 512)), _photo()])
@@ -152,6 +152,33 @@ def test_jpeg_blocks_are_a_lattice_at_any_pitch(factor: float) -> None:
         shares.append(imaging.lattice_share(imaging.luma(np.asarray(coded).copy())))
     assert shares[0] < shares[1] < shares[2]
     assert shares[2] > 0.03
+
+
+def _blocks(size: int, *, flat: float, seed: int = 0) -> Plane:
+    """Fine noise on 8x8 blocks of unequal brightness, of which a part `flat` has no noise."""
+    generator = np.random.default_rng(seed)
+    steps = generator.normal(0, 3, (size // 8, size // 8))
+    alive = generator.random((size // 8, size // 8)) >= flat
+    noise = generator.normal(0, 1, (size, size))
+    grown = [np.kron(plane, np.ones((8, 8))) for plane in (steps, alive)]
+    return np.asarray(128 + grown[0] + grown[1] * noise, np.float32)
+
+
+def test_a_lattice_counts_by_the_part_of_the_picture_that_is_not_flat() -> None:
+    shares = [imaging.lattice_share(_blocks(512, flat=flat)) for flat in (0.0, 0.3, 0.6, 0.9)]
+    assert shares == sorted(shares)
+    assert shares[3] > 1.5 * shares[0]
+    assert shares[3] <= 1
+
+
+def test_a_flat_background_makes_no_lattice_worse() -> None:
+    """A lattice beside a background without any detail is the lattice that it is alone."""
+    blocks = _blocks(512, flat=0.3)
+    y, x = np.mgrid[:512, :512]
+    white = np.clip((np.hypot(x - 256, y - 256) - 160) / 40, 0, 1)  # 61 % of the picture
+    framed = np.asarray(blocks * (1 - white) + 255 * white, np.float32)
+    alone = imaging.lattice_share(blocks)
+    assert imaging.lattice_share(framed) == pytest.approx(alone, rel=0.35)
 
 
 def test_constants_give_finite_logarithms() -> None:
