@@ -13,6 +13,7 @@ from pgan_toolkit.celebahq import (
     build_dataset,
     plan_build,
 )
+from pgan_toolkit.errors import Interrupted
 from pgan_toolkit.storage import FORMATS
 
 __all__ = ["build_celebahq"]
@@ -105,7 +106,10 @@ def build_celebahq(*, fresh: bool, dry_run: bool, quiet: bool, **options: Any) -
     if dry_run:
         click.echo(_describe(plan_build(settings)))
         return
-    summary = build_dataset(settings, fresh=fresh, mode="quiet" if quiet else "auto")
+    try:
+        summary = build_dataset(settings, fresh=fresh, mode="quiet" if quiet else "auto")
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; the same command goes on where it stopped") from None
     if not quiet:
         click.echo(summary.to_text())
         click.echo(f"dataset: {settings.out}")

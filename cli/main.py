@@ -100,7 +100,7 @@ def _outcome(error: BaseException) -> tuple[str, int]:
     if isinstance(error, PganError):
         return str(error), error.exit_code
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
-        return "interrupted; the same command resumes a build", Interrupted.exit_code
+        return "interrupted", Interrupted.exit_code
     if isinstance(error, OSError):
         return _describe_os_error(error), SetupError.exit_code
     if isinstance(error, MemoryError):

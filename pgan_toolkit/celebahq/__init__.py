@@ -1,6 +1,6 @@
 """CelebA-HQ: landmarks, geometry, the per-photograph recipe, quality, the ledger, the build."""
 
-from pgan_toolkit.celebahq.build import BuildPlan, build_dataset, plan_build
+from pgan_toolkit.celebahq.build import build_dataset
 from pgan_toolkit.celebahq.detection import Face, FaceDetector
 from pgan_toolkit.celebahq.geometry import CropPlan, crop_quad, plan_crop
 from pgan_toolkit.celebahq.landmarks import (
@@ -11,6 +11,7 @@ from pgan_toolkit.celebahq.landmarks import (
 )
 from pgan_toolkit.celebahq.ledger import Ledger, Row, Verdict
 from pgan_toolkit.celebahq.photographs import Photograph, PhotographSet, find_photographs
+from pgan_toolkit.celebahq.plan import BuildPlan, plan_build
 from pgan_toolkit.celebahq.quality import QualityReport, measure_quality, quality_score
 from pgan_toolkit.celebahq.ranking import Ranking, ScoredPicture, UnreadablePicture, rank_pictures
 from pgan_toolkit.celebahq.recipe import PROFILES, Profile, render_crop

@@ -9,89 +9,25 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 
 from pgan_toolkit.celebahq.ledger import Ledger, Row, Verdict
-from pgan_toolkit.celebahq.photographs import Photograph, PhotographSet, find_photographs
-from pgan_toolkit.celebahq.selection import Wish, select
+from pgan_toolkit.celebahq.photographs import Photograph
+from pgan_toolkit.celebahq.plan import BuildPlan, plan_build
+from pgan_toolkit.celebahq.selection import select
 from pgan_toolkit.celebahq.settings import BuildSettings
 from pgan_toolkit.celebahq.sheet import write_contact_sheet
 from pgan_toolkit.celebahq.summary import BuildSummary, summarize, write_table
-from pgan_toolkit.celebahq.work import (
-    Recipe,
-    Render,
-    Worker,
-    failed_row,
-    render_face,
-    score_photograph,
-)
+from pgan_toolkit.celebahq.work import Render, Worker, failed_row, render_face, score_photograph
 from pgan_toolkit.celebahq.workspace import Workspace
 from pgan_toolkit.engines import ordered_map
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.progress import Progress, ProgressMode
 from pgan_toolkit.storage import atomic_write_bytes, open_sink
-from pgan_toolkit.storage.keys import KeyRegister
 
-__all__ = ["BuildPlan", "build_dataset", "plan_build"]
+__all__ = ["build_dataset"]
 
 _COMMIT_SECONDS = 0.25
-
-
-@dataclass(frozen=True, eq=False)
-class BuildPlan:
-    """What a build would do, before it does anything.
-
-    Attributes
-    ----------
-    settings : BuildSettings
-    source : PhotographSet
-        The photographs that the selection can use.
-    wish : Wish
-        What is to be selected.
-    problems : tuple of Row
-        Photographs that are known to be unusable without opening them.
-    """
-
-    settings: BuildSettings
-    source: PhotographSet
-    wish: Wish
-    problems: tuple[Row, ...]
-
-    @property
-    def keeps_all(self) -> bool:
-        """Whether a scored photograph is as good as selected, so that it is rendered at once."""
-        return self.wish.count is None or self.wish.count >= len(self.source)
-
-    def recipe(self, workspace: Workspace) -> Recipe:
-        """Return what the workers need to know."""
-        settings = self.settings
-        return Recipe(
-            profile=settings.profile,
-            restorer=settings.restorer,
-            device=settings.device,
-            output_size=settings.size,
-            faces=settings.faces if settings.landmarks == "detect" else None,
-            predictor=settings.predictor,
-            spool=workspace.spool,
-            spools_all=self.keeps_all,
-        )
-
-
-def plan_build(settings: BuildSettings) -> BuildPlan:
-    """Find the photographs and say what is to be done; nothing is written.
-
-    Raises
-    ------
-    DataError
-        The source is not usable: see `find_photographs`.
-    """
-    source = find_photographs(settings.src, landmarks=settings.landmarks)
-    wish = settings.wish()
-    if wish.order is not None:
-        source = _restricted(source, wish.order)
-    problems = tuple(_known_problems(source))
-    return BuildPlan(settings, source, wish, problems)
 
 
 def build_dataset(
@@ -150,35 +86,6 @@ def build_dataset(
     return summary
 
 
-def _restricted(source: PhotographSet, order: Sequence[str]) -> PhotographSet:
-    """Only the listed photographs; those that are listed and missing become problems."""
-    by_key = {photograph.key: photograph for photograph in source}
-    chosen = tuple(
-        by_key.get(key)
-        or Photograph(
-            key,
-            source.folder / key,
-            problem=f"no picture: {key} is listed, and {source.folder} has no such photograph",
-        )
-        for key in sorted(order)
-    )
-    return replace(source, photographs=chosen)
-
-
-def _known_problems(source: PhotographSet) -> Iterator[Row]:
-    names = KeyRegister(str(source.folder))
-    for photograph in source:
-        problem = photograph.problem
-        try:
-            names.add(photograph.key)
-        except DataError as error:
-            problem = f"unusable name: {error}"
-        if problem is not None:
-            category = problem.partition(":")[0]
-            known = category in ("no picture", "no landmarks", "unusable name")
-            yield failed_row(photograph, category if known else "bad landmarks", problem)
-
-
 def _claim(ledger: Ledger, facts: dict[str, object]) -> None:
     """Record what this build's scores depend on, or refuse to mix them with others."""
     before = ledger.fact("settings")
@@ -212,25 +119,50 @@ def _score(
         on_lost=_lost,
         workers=min(plan.settings.processes, max(len(todo), 1)),
     )
+    failures = _Failures(plan.settings.max_failures)
+    failures.count(plan.problems)
     total = len(plan.source)
     with Progress(
         total, label="scoring", unit="photograph", mode=mode, initial=total - len(todo)
     ) as bar:
-        _record(ledger, results, bar, plan.settings.max_failures)
-    _check_failures(ledger, plan.settings.max_failures)
+        _record(ledger, results, bar, failures)
     wanted = {photograph.key for photograph in plan.source}
     verdicts = select((row for row in ledger.rows() if row.photograph in wanted), plan.wish)
     if not any(verdict.verdict == "kept" for verdict in verdicts):
         raise DataError(
             f"{plan.settings.src}: none of {total:,} photographs could be used; "
-            f"{workspace.ledger} says why of each: {_first_reason(ledger)}"
+            f"{workspace.ledger} says why of each, of the first: {failures.first}"
         )
     ledger.set_verdicts(verdicts)
     return verdicts
 
 
+class _Failures:
+    """Counts the photographs that failed, and stops the build when they are too many.
+
+    A row of the table without a picture does not count: there is no photograph.
+    """
+
+    def __init__(self, most: int | None) -> None:
+        self._most = most
+        self._failed = 0
+        self.first = ""
+
+    def count(self, rows: Iterable[Row]) -> None:
+        """Take rows of any status; raise DataError beyond the bound."""
+        for row in rows:
+            if row.status == "failed":
+                self.first = self.first or row.reason
+                self._failed += row.category != "no picture"
+        if self._most is not None and self._failed > self._most:
+            raise DataError(
+                f"{self._failed:,} photographs have failed, more than --max-failures "
+                f"{self._most}; the first: {self.first}"
+            )
+
+
 def _record(
-    ledger: Ledger, results: Iterable[list[Row]], bar: Progress, max_failures: int | None
+    ledger: Ledger, results: Iterable[list[Row]], bar: Progress, failures: _Failures
 ) -> None:
     """Write rows as they come, in batches; what was finished stays, however this ends."""
     batch: list[Row] = []
@@ -242,23 +174,10 @@ def _record(
             if time.monotonic() - committed >= _COMMIT_SECONDS:
                 ledger.add(batch)
                 batch.clear()
-                _check_failures(ledger, max_failures)
                 committed = time.monotonic()
+            failures.count(rows)
     finally:
         ledger.add(batch)
-
-
-def _check_failures(ledger: Ledger, max_failures: int | None) -> None:
-    failed = ledger.count_failed()
-    if max_failures is not None and failed > max_failures:
-        raise DataError(
-            f"{failed:,} photographs have failed, more than --max-failures {max_failures}; "
-            f"the first: {_first_reason(ledger)}"
-        )
-
-
-def _first_reason(ledger: Ledger) -> str:
-    return next((row.reason for row in ledger.rows() if row.status == "failed"), "no row failed")
 
 
 def _lost(photograph: Photograph) -> list[Row]:

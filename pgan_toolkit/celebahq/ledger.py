@@ -210,14 +210,6 @@ class Ledger:
             )
             return {str(row[0]) for row in found}
 
-    def count_failed(self) -> int:
-        """Count the photographs that failed; a table's row without a picture is none."""
-        with self._explained():
-            found = self._connection.execute(
-                "SELECT COUNT(*) FROM faces WHERE status = 'failed' AND category != 'no picture'"
-            )
-            return int(found.fetchone()[0])
-
     def set_verdicts(self, verdicts: Iterable[Verdict]) -> None:
         """Replace all verdicts."""
         values = [(v.key, v.verdict, v.rank, v.duplicate_of) for v in verdicts]

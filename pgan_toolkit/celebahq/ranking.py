@@ -14,7 +14,7 @@ from pgan_toolkit.engines import ordered_map
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import decode_image, limit_threads
 from pgan_toolkit.progress import Progress, ProgressMode
-from pgan_toolkit.storage import PICTURE_EXTENSIONS, StoredSource, open_source
+from pgan_toolkit.storage import PICTURE_EXTENSIONS, StoredSource, open_source, read_file
 
 __all__ = ["Ranking", "ScoredPicture", "UnreadablePicture", "rank_pictures"]
 
@@ -117,7 +117,7 @@ class _Reader:
     def read(self, item: _Item) -> Image:
         source, path = self._sources[item.source], self._paths[item.source]
         if source is None:
-            return decode_image(path.read_bytes(), name=str(path))
+            return decode_image(read_file(path), name=str(path))
         return source[item.number].image
 
 

@@ -1,7 +1,6 @@
 """What a worker does with one photograph: score its faces, or render one that was selected."""
 
 import os
-import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from pgan_toolkit.digests import pixel_digest
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import decode_image, encode_png, limit_threads
 from pgan_toolkit.restoration import open_restorer
-from pgan_toolkit.storage.atomic import atomic_write_bytes
+from pgan_toolkit.storage import atomic_write_bytes, read_file
 
 __all__ = ["Recipe", "Render", "Worker", "failed_row", "render_face", "score_photograph"]
 
@@ -93,14 +92,10 @@ class Worker:
     def decode(self, path: Path) -> Image:
         """Read a photograph; raise DataError if it cannot be read."""
         try:
-            if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device would be read for ever
-                raise _Unusable(f"{path}: not a file; remove it or leave it out")
-            data = path.read_bytes()
-        except OSError as error:
-            raise _Unusable(f"{path}: {error.strerror or error}") from error
-        try:
             # Annotations were made on the pixels as stored; a detector needs upright faces.
-            return decode_image(data, name=str(path), apply_orientation=self._detector is not None)
+            return decode_image(
+                read_file(path), name=str(path), apply_orientation=self._detector is not None
+            )
         except DataError as error:
             raise _Unusable(str(error)) from error
 

@@ -1,5 +1,6 @@
 """Resampling: Lanczos by Pillow, box by exact means."""
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -10,6 +11,8 @@ from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import UsageError
 
 __all__ = ["Box", "box_downscale", "lanczos_resize"]
+
+_LANCZOS_A = 3
 
 
 class Box(NamedTuple):
@@ -32,7 +35,7 @@ class Box(NamedTuple):
 
 
 def lanczos_resize(image: Image, *, width: int, height: int, region: Box | None = None) -> Image:
-    """Resample to width x height by Lanczos (a = 3, widened when shrinking), as Pillow does.
+    """Resample to width x height by Lanczos (a = 3, widened when shrinking), rows first.
 
     Parameters
     ----------
@@ -53,13 +56,23 @@ def lanczos_resize(image: Image, *, width: int, height: int, region: Box | None 
     if part == (0, 0, image.shape[1], image.shape[0]) and image.shape[:2] == (height, width):
         return image
     x_scale, y_scale = image.shape[1] / width, image.shape[0] / height
-    box = (part.left * x_scale, part.top * y_scale, part.right * x_scale, part.bottom * y_scale)
-    # Pillow refuses a box that rounding has put a hair outside the picture.
-    box = (*box[:2], min(box[2], image.shape[1]), min(box[3], image.shape[0]))
-    resized = PIL.Image.fromarray(image).resize(
-        (part.width, part.height), PIL.Image.Resampling.LANCZOS, box=box
-    )
-    return np.asarray(resized)
+    # One pass at a time: in one call Pillow chooses which comes first by the sizes, and a region
+    # could get other pixels than the whole, since it rounds in between.
+    reach = _LANCZOS_A * max(y_scale, 1) + 1
+    first = max(math.floor(part.top * y_scale - reach), 0)
+    last = min(math.ceil(part.bottom * y_scale + reach), image.shape[0])
+    rows = PIL.Image.fromarray(image[first:last])
+    columns = (part.left * x_scale, min(part.right * x_scale, image.shape[1]))
+    wide = _resized(rows, (part.width, rows.height), (columns[0], 0, columns[1], rows.height))
+    lines = (part.top * y_scale - first, min(part.bottom * y_scale - first, rows.height))
+    whole = _resized(wide, (part.width, part.height), (0, lines[0], part.width, lines[1]))
+    return np.asarray(whole)
+
+
+def _resized(
+    picture: PIL.Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]
+) -> PIL.Image.Image:
+    return picture.resize(size, PIL.Image.Resampling.LANCZOS, box=box)
 
 
 def box_downscale(image: Image, *, factor: int) -> Image:

@@ -11,6 +11,7 @@ from pgan_toolkit.storage.formats import (
     open_source,
 )
 from pgan_toolkit.storage.keys import LABELS_FILE, PICTURE_EXTENSIONS, check_key
+from pgan_toolkit.storage.reading import read_file
 from pgan_toolkit.storage.records import ImageSink, ImageSource, Record
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "guess_format",
     "open_sink",
     "open_source",
+    "read_file",
 ]

@@ -181,11 +181,16 @@ class AtomicPath:
 
 
 def _sibling(path: Path) -> Path:
-    return path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}{_SUFFIX}")
+    return path.with_name(f".{_shortened(path.name)}.{secrets.token_hex(4)}{_SUFFIX}")
+
+
+def _shortened(name: str) -> str:
+    """As much of a name as leaves room for the rest within a file system's 255 bytes."""
+    return os.fsencode(name)[:200].decode("utf-8", "ignore")
 
 
 def _remove_abandoned(path: Path) -> None:
-    prefix = f".{path.name[:200]}."
+    prefix = f".{_shortened(path.name)}."
     for entry in path.parent.iterdir():
         token = entry.name.removeprefix(prefix).removesuffix(_SUFFIX)
         if entry.name == f"{prefix}{token}{_SUFFIX}" and len(token) == 8 and _abandoned(entry):

@@ -12,6 +12,7 @@ from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
 from pgan_toolkit.storage.encodings import encoding_of
 from pgan_toolkit.storage.keys import LABELS_FILE, index_pictures
 from pgan_toolkit.storage.labels import format_labels, parse_labels
+from pgan_toolkit.storage.reading import read_file
 from pgan_toolkit.storage.records import Record
 
 __all__ = ["FolderSink", "FolderSource", "list_files"]
@@ -57,11 +58,7 @@ class FolderSource(StoredSource):
         return PictureInfo(height, width, len(data), encoding_of(data))
 
     def _bytes(self, index: int) -> bytes:
-        file = self.path / self._files[index]
-        try:
-            return file.read_bytes()
-        except OSError as error:
-            raise DataError(f"{file}: cannot be read ({error.strerror})") from error
+        return read_file(self.path / self._files[index])
 
 
 class FolderSink(StoredSink):

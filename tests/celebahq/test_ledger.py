@@ -32,7 +32,6 @@ def test_rows_come_back_as_they_were_in_the_order_of_keys(tmp_path: Path) -> Non
         assert list(ledger.rows()) == [FAILED, SCORED]
         assert ledger.row("b") == SCORED
         assert ledger.scored_photographs() == {"b"}
-        assert ledger.count_failed() == 1
     assert SCORED.landmark_array()[1, 0] == np.float32(1 / 3)
 
 

@@ -113,7 +113,7 @@ QUOTA = OSError(errno.EDQUOT, "Disk quota exceeded")
         (OSError(errno.EIO, "Input/output error", "disk"), 4, "disk: Input/output error"),
         (OSError("no number"), 4, "no number"),
         (MemoryError(), 4, "out of memory; use fewer --workers"),
-        (KeyboardInterrupt(), 130, "interrupted; the same command resumes"),
+        (KeyboardInterrupt(), 130, "interrupted"),
         (click.Abort(), 130, "interrupted"),
     ],
 )  # fmt: skip

@@ -1,0 +1,121 @@
+"""What a build would do: its photographs, what is wanted of them, and what is known to be wrong."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pgan_toolkit.celebahq.ledger import Row
+from pgan_toolkit.celebahq.photographs import Photograph, PhotographSet, find_photographs
+from pgan_toolkit.celebahq.selection import Wish
+from pgan_toolkit.celebahq.settings import BuildSettings
+from pgan_toolkit.celebahq.work import Recipe, failed_row
+from pgan_toolkit.celebahq.workspace import Workspace
+from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.restoration import open_restorer
+from pgan_toolkit.storage.keys import KeyRegister
+
+__all__ = ["BuildPlan", "plan_build"]
+
+_FURTHER_FACE = re.compile(r"-face\d+$")
+
+
+@dataclass(frozen=True, eq=False)
+class BuildPlan:
+    """What a build would do, before it does anything.
+
+    Attributes
+    ----------
+    settings : BuildSettings
+    source : PhotographSet
+        The photographs that the selection can use.
+    wish : Wish
+        What is to be selected.
+    problems : tuple of Row
+        Photographs that are known to be unusable without opening them.
+    """
+
+    settings: BuildSettings
+    source: PhotographSet
+    wish: Wish
+    problems: tuple[Row, ...]
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether a scored photograph is as good as selected, so that it is rendered at once."""
+        return self.wish.count is None or self.wish.count >= len(self.source)
+
+    def recipe(self, workspace: Workspace) -> Recipe:
+        """Return what the workers need to know."""
+        settings = self.settings
+        return Recipe(
+            profile=settings.profile,
+            restorer=settings.restorer,
+            device=settings.device,
+            output_size=settings.size,
+            faces=settings.faces if settings.landmarks == "detect" else None,
+            predictor=settings.predictor,
+            spool=workspace.spool,
+            spools_all=self.keeps_all,
+        )
+
+
+def plan_build(settings: BuildSettings) -> BuildPlan:
+    """Find the photographs and say what is to be done; nothing is written.
+
+    Raises
+    ------
+    DataError
+        The source is not usable: see `find_photographs`.
+    UsageError
+        The restorer or its device is unknown, or the output lies among the photographs.
+    """
+    open_restorer(settings.restorer, device=settings.device)
+    source = find_photographs(settings.src, landmarks=settings.landmarks)
+    _refuse_output_among_photographs(settings, source)
+    wish = settings.wish()
+    if wish.order is not None:
+        source = _restricted(source, wish.order)
+    every_face = settings.landmarks == "detect" and settings.faces == "every"
+    problems = tuple(_known_problems(source, every_face=every_face))
+    return BuildPlan(settings, source, wish, problems)
+
+
+def _refuse_output_among_photographs(settings: BuildSettings, source: PhotographSet) -> None:
+    if settings.out.resolve().is_relative_to(source.folder.resolve()):
+        raise UsageError(
+            f"{settings.out}: lies among the photographs of {source.folder}, where the next build "
+            "would find it; choose an --out outside"
+        )
+
+
+def _restricted(source: PhotographSet, order: Sequence[str]) -> PhotographSet:
+    """Only the listed photographs; those that are listed and missing become problems."""
+    by_key = {photograph.key: photograph for photograph in source}
+    chosen = tuple(
+        by_key.get(key)
+        or Photograph(
+            key,
+            source.folder / key,
+            problem=f"no picture: {key} is listed, and {source.folder} has no such photograph",
+        )
+        for key in sorted(order)
+    )
+    return replace(source, photographs=chosen)
+
+
+def _known_problems(source: PhotographSet, *, every_face: bool) -> Iterator[Row]:
+    names = KeyRegister(str(source.folder))
+    keys = {photograph.key for photograph in source}
+    for photograph in source:
+        problem = photograph.problem
+        try:
+            names.add(photograph.key)
+        except DataError as error:
+            problem = f"unusable name: {error}"
+        first_face = _FURTHER_FACE.sub("", photograph.key)
+        if every_face and first_face != photograph.key and first_face in keys:
+            problem = f"unusable name: {photograph.key} is kept for a further face of another"
+        if problem is not None:
+            category = problem.partition(":")[0]
+            known = category in ("no picture", "no landmarks", "unusable name")
+            yield failed_row(photograph, category if known else "bad landmarks", problem)
