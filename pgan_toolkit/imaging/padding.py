@@ -18,6 +18,7 @@ __all__ = ["Margins", "feathered_pad"]
 
 _REDUCED_SIGMA = 5.0  # the blur's sigma after reduction: smooth enough to interpolate
 _BLUR_REACH = 4.0  # the kernel ends at 4 sigma, as scipy.ndimage's does
+_FEATHER_REACH = 4 / 3  # in units of the padding: where clip(3m + 1, 0, 1) ends
 _STRIP_ROWS = 32
 _MEDIAN_SAMPLES = 1_000_000
 _MEDIAN_BINS = 4096  # of 1/16 grey level
@@ -82,17 +83,34 @@ class _Feather:
         self._median = self._median_colour()
 
     def render(self, window: Box) -> Image:
-        result = np.empty((window.height, window.width, 3), np.uint8)
-        columns = np.arange(window.left, window.right)
+        """Return the window: the padded picture, blended where the mask has any weight."""
+        result = self._padded[window.top : window.bottom, window.left : window.right].copy()
         for top in range(window.top, window.bottom, _STRIP_ROWS):
             rows = np.arange(top, min(top + _STRIP_ROWS, window.bottom))
-            mask = self._mask(rows, columns)
-            strip = self._blended(rows, columns, mask)
-            strip += (self._median - strip) * np.clip(mask, 0, 1)
-            first = top - window.top
-            np.rint(strip, out=strip)
-            result[first : first + len(rows)] = np.clip(strip, 0, 255)
+            for left, right in self._touched(rows, window):
+                strip = result[
+                    rows[0] - window.top : rows[-1] + 1 - window.top,
+                    left - window.left : right - window.left,
+                ]
+                self._blend(rows, np.arange(left, right), out=strip)
         return result
+
+    def _blend(self, rows: NDArray[np.int64], columns: NDArray[np.int64], *, out: Image) -> None:
+        mask = self._mask(rows, columns)
+        strip = self._blended(rows, columns, mask)
+        strip += (self._median - strip) * np.clip(mask, 0, 1)
+        np.rint(strip, out=strip)
+        out[...] = np.clip(strip, 0, 255)
+
+    def _touched(self, rows: NDArray[np.int64], window: Box) -> list[tuple[int, int]]:
+        """Ranges of columns in which the blur has a weight: at the sides, or all across."""
+        inward = self._inward_x[window.left : window.right]
+        untouched = np.flatnonzero(inward >= _FEATHER_REACH)
+        if self._inward_y[rows].min() < _FEATHER_REACH or len(untouched) == 0:
+            return [(window.left, window.right)]
+        middle = (window.left + int(untouched[0]), window.left + int(untouched[-1]) + 1)
+        sides = [(window.left, middle[0]), (middle[1], window.right)]
+        return [(left, right) for left, right in sides if left < right]
 
     def _mask(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> _Float:
         inward = np.minimum(self._inward_y[rows][:, None], self._inward_x[columns][None])

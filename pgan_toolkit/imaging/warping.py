@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgan_toolkit.arrays import Image, Quad
-from pgan_toolkit.imaging.resample import box_downscale, lanczos_resize
+from pgan_toolkit.imaging.resample import lanczos_resize
 
 __all__ = ["warp_quad"]
 
 _SUPERSAMPLING = 4
 _STRIP_ROWS = 256  # of the supersampled picture: what stays in a core's cache
+
+_Rgba = NDArray[np.uint8]
 
 
 def warp_quad(
@@ -40,24 +42,27 @@ def warp_quad(
     Image
         uint8 (size, size, 3).
     """
+    # With a fourth channel, of no meaning, OpenCV's warp is three times as fast.
+    four = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), np.uint8)
+    side = _SUPERSAMPLING * size
     if final_filter == "lanczos":
-        side = _SUPERSAMPLING * size
-        return lanczos_resize(_sampled(image, quad, size, 0, side), width=size, height=size)
+        large = cv2.cvtColor(_sampled(four, quad, side, 0, side), cv2.COLOR_RGBA2RGB)
+        return lanczos_resize(np.asarray(large, np.uint8), width=size, height=size)
     result = np.empty((size, size, 3), np.uint8)
-    step = _STRIP_ROWS // _SUPERSAMPLING
-    for top in range(0, size, step):
-        rows = min(step, size - top)
-        strip = _sampled(image, quad, size, _SUPERSAMPLING * top, _SUPERSAMPLING * rows)
-        result[top : top + rows] = box_downscale(strip, factor=_SUPERSAMPLING)
+    for top in range(0, side, _STRIP_ROWS):
+        rows = min(_STRIP_ROWS, side - top)
+        strip = _sampled(four, quad, side, top, rows)
+        small = cv2.resize(strip, (size, rows // _SUPERSAMPLING), interpolation=cv2.INTER_AREA)
+        first = top // _SUPERSAMPLING
+        result[first : first + len(small)] = small[:, :, :3]
     return result
 
 
-def _sampled(image: Image, quad: Quad, size: int, first_row: int, rows: int) -> Image:
+def _sampled(four: _Rgba, quad: Quad, side: int, first_row: int, rows: int) -> _Rgba:
     """Rows of the supersampled picture, bilinear."""
-    side = _SUPERSAMPLING * size
     return np.asarray(
         cv2.warpAffine(
-            image,
+            four,
             _to_source(quad, side, first_row),
             (side, rows),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
