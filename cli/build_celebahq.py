@@ -1,10 +1,11 @@
 """`pgan-toolkit build-celebahq`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
-from pgan_cli.options import LandmarkOption, quiet_option, workers_option
+from pgan_cli.options import fresh_option, quiet_option, workers_option
 
 from pgan_toolkit.celebahq import (
     PROFILES,
@@ -23,6 +24,10 @@ Examples:
   pgan-toolkit build-celebahq --src celeba_wild --out celeba_hq --count 30000
   pgan-toolkit build-celebahq --src photos --out faces.zip --landmarks detect --size 512
 """
+
+
+def _word_or_path(*words: str) -> Callable[[click.Context, click.Parameter, str], str | Path]:
+    return lambda _context, _option, value: value if value in words else Path(value)
 
 
 @click.command("build-celebahq", epilog=_EXAMPLES)
@@ -47,7 +52,8 @@ Examples:
 )
 @click.option(
     "--select",
-    type=LandmarkOption("ranked", "official", "all"),
+    metavar="ranked|official|all|FILE",
+    callback=_word_or_path("ranked", "official", "all"),
     default="ranked",
     show_default=True,
     help="The best by quality, the published list of 30,000, everything, or a file of keys.",
@@ -68,7 +74,8 @@ Examples:
 )
 @click.option(
     "--landmarks",
-    type=LandmarkOption("annotations", "detect"),
+    metavar="annotations|detect|FILE",
+    callback=_word_or_path("annotations", "detect"),
     default="annotations",
     show_default=True,
     help="A table found in SRC, dlib's detection, or a table that you name.",
@@ -93,7 +100,7 @@ Examples:
     type=click.IntRange(min=0),
     help="Stop with exit code 3 when more photographs have failed.  [default: no bound]",
 )
-@click.option("--fresh", is_flag=True, help="Forget an earlier build into OUT, and remove it.")
+@fresh_option
 @click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing.")
 @quiet_option
 def build_celebahq(*, fresh: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
@@ -119,6 +126,7 @@ def build_celebahq(*, fresh: bool, dry_run: bool, quiet: bool, **options: Any) -
 def _describe(plan: BuildPlan) -> str:
     settings, source = plan.settings, plan.source
     usable = len(source) - len(plan.problems)
+    done = plan.done_before()
     lines = [
         f"source     {source.folder}: {len(source):,} photographs, {usable:,} of them to be opened",
         f"landmarks  {source.table or 'to be detected'}",
@@ -126,6 +134,7 @@ def _describe(plan: BuildPlan) -> str:
         f"select     {settings.select}, at most {settings.limit or len(source):,}",
         f"output     {settings.out} ({settings.output_format})",
         f"passes     {'score and render at once' if plan.keeps_all else 'score, then render'}",
+        f"resumes    {'the output is finished' if done is None else f'{done:,} scored before'}",
         f"workers    {settings.processes}",
         *source.notes,
         *(f"unusable   {row.reason}" for row in plan.problems[:5]),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import click
-from pgan_cli.options import quiet_option, workers_option
+from pgan_cli.options import fresh_option, quiet_option, workers_option
 
 from pgan_toolkit.celebahq import BuildSettings, build_dataset
 from pgan_toolkit.celebahq.samples import write_samples
@@ -22,8 +22,9 @@ _KEPT = 16
     help="Folder for the samples and the dataset.",
 )
 @workers_option
+@fresh_option
 @quiet_option
-def demo(*, out: Path, workers: int | None, quiet: bool) -> None:
+def demo(*, out: Path, workers: int | None, fresh: bool, quiet: bool) -> None:
     """Build a small dataset from sample pictures made on the spot.
 
     A public-domain portrait is rotated, scaled, cut at the edges, blurred, screened and compressed;
@@ -33,7 +34,7 @@ def demo(*, out: Path, workers: int | None, quiet: bool) -> None:
     settings = BuildSettings(
         src=out / "celeba_sample", out=out / "celeba_hq", count=_KEPT, workers=workers
     )
-    summary = build_dataset(settings, mode="quiet" if quiet else "auto")
+    summary = build_dataset(settings, fresh=fresh, mode="quiet" if quiet else "auto")
     if not quiet:
         click.echo(f"{len(samples)} sample files: {settings.src}")
         click.echo(summary.to_text())

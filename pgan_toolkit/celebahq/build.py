@@ -5,13 +5,11 @@ bytes. The ledger says what is scored, the workspace holds what is rendered, and
 appears under its name in one step when it is complete.
 """
 
-import json
-import os
-import shutil
 import time
 from collections.abc import Iterable, Sequence
 
 from pgan_toolkit.celebahq.ledger import Ledger, Row, Verdict
+from pgan_toolkit.celebahq.output import remove
 from pgan_toolkit.celebahq.photographs import Photograph
 from pgan_toolkit.celebahq.plan import BuildPlan, plan_build
 from pgan_toolkit.celebahq.selection import select
@@ -19,11 +17,11 @@ from pgan_toolkit.celebahq.settings import BuildSettings
 from pgan_toolkit.celebahq.sheet import write_contact_sheet
 from pgan_toolkit.celebahq.summary import BuildSummary, summarize, write_table
 from pgan_toolkit.celebahq.work import Render, Worker, failed_row, render_face, score_photograph
-from pgan_toolkit.celebahq.workspace import Workspace
 from pgan_toolkit.engines import ordered_map
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.progress import Progress, ProgressMode
-from pgan_toolkit.storage import atomic_write_bytes, open_sink
+from pgan_toolkit.storage import LABELS_FILE, atomic_write_bytes, open_sink, read_file
+from pgan_toolkit.storage.labels import format_labels
 
 __all__ = ["build_dataset"]
 
@@ -59,20 +57,21 @@ def build_dataset(
     """
     start = time.perf_counter()
     plan = plan_build(settings)
-    workspace = Workspace(settings.out)
+    workspace = plan.workspace
     with workspace.locked():
         if fresh:
             workspace.clear()
-        finished = workspace.check_output(settings.selection_facts())
+        finished = workspace.output.is_finished(settings.selection_facts())
         with Ledger(workspace.ledger) as ledger:
-            _claim(ledger, settings.scoring_facts(plan.source.table))
+            plan.claim(ledger)
             resumed = len(ledger.scored_photographs() & {p.key for p in plan.source})
             if not finished:
-                verdicts = _score(plan, workspace, ledger, mode)
-                _render(plan, workspace, ledger, verdicts, mode)
-                _report(plan, workspace, ledger, verdicts)
-                _publish(plan, workspace, verdicts, mode)
-            shutil.rmtree(workspace.spool, ignore_errors=True)
+                workspace.summary.unlink(missing_ok=True)
+                verdicts = _score(plan, ledger, mode)
+                _render(plan, ledger, verdicts, mode)
+                _report(plan, ledger, verdicts)
+                _publish(plan, verdicts, mode)
+            remove(workspace.spool)
             summary = summarize(
                 ledger,
                 out=settings.out,
@@ -81,33 +80,12 @@ def build_dataset(
                 asked=settings.limit if settings.count is not None else None,
                 wall=time.perf_counter() - start,
             )
-        if not (finished and workspace.summary.exists()):
+        if not workspace.summary.exists():
             atomic_write_bytes(workspace.summary, summary.to_json().encode())
     return summary
 
 
-def _claim(ledger: Ledger, facts: dict[str, object]) -> None:
-    """Record what this build's scores depend on, or refuse to mix them with others."""
-    before = ledger.fact("settings")
-    if before is None:
-        ledger.set_fact("settings", json.dumps(facts))
-        return
-    begun: dict[str, object] = json.loads(before)
-    changed = [
-        f"{name} was {begun.get(name)} and is now {facts.get(name)}"
-        for name in sorted({*begun, *facts})
-        if begun.get(name) != facts.get(name)
-    ]
-    if changed:
-        raise DataError(
-            f"the build was begun with other settings: {'; '.join(changed)}. "
-            "Use the same settings to go on, another --out, or --fresh to begin anew"
-        )
-
-
-def _score(
-    plan: BuildPlan, workspace: Workspace, ledger: Ledger, mode: ProgressMode
-) -> list[Verdict]:
+def _score(plan: BuildPlan, ledger: Ledger, mode: ProgressMode) -> list[Verdict]:
     """Pass 1: a row for every photograph; then the verdicts."""
     ledger.add(plan.problems)
     done = ledger.scored_photographs() | {row.photograph for row in plan.problems}
@@ -115,7 +93,7 @@ def _score(
     results = ordered_map(
         score_photograph,
         todo,
-        prepare=plan.recipe(workspace).opener(),
+        prepare=plan.worker_settings().opener(),
         on_lost=_lost,
         workers=min(plan.settings.processes, max(len(todo), 1)),
     )
@@ -131,7 +109,7 @@ def _score(
     if not any(verdict.verdict == "kept" for verdict in verdicts):
         raise DataError(
             f"{plan.settings.src}: none of {total:,} photographs could be used; "
-            f"{workspace.ledger} says why of each, of the first: {failures.first}"
+            f"{plan.workspace.ledger} says why of each, of the first: {failures.first}"
         )
     ledger.set_verdicts(verdicts)
     return verdicts
@@ -186,15 +164,11 @@ def _lost(photograph: Photograph) -> list[Row]:
 
 
 def _render(
-    plan: BuildPlan,
-    workspace: Workspace,
-    ledger: Ledger,
-    verdicts: Sequence[Verdict],
-    mode: ProgressMode,
+    plan: BuildPlan, ledger: Ledger, verdicts: Sequence[Verdict], mode: ProgressMode
 ) -> None:
     """Pass 2: a crop for every face that was kept and has none yet."""
     kept = {verdict.key for verdict in verdicts if verdict.verdict == "kept"}
-    missing = kept - workspace.spooled()
+    missing = kept - plan.workspace.spooled()
     if not missing:
         return
     paths = {photograph.key: photograph.path for photograph in plan.source}
@@ -202,7 +176,7 @@ def _render(
     rendered = ordered_map(
         render_face,
         tasks,
-        prepare=plan.recipe(workspace).opener(),
+        prepare=plan.worker_settings().opener(),
         on_lost=_refuse_lost,
         workers=min(plan.settings.processes, len(missing)),
     )
@@ -219,34 +193,38 @@ def _refuse_lost(task: Render) -> str:
     )
 
 
-def _report(
-    plan: BuildPlan, workspace: Workspace, ledger: Ledger, verdicts: Sequence[Verdict]
-) -> None:
-    write_table(workspace.table, ledger)
+def _report(plan: BuildPlan, ledger: Ledger, verdicts: Sequence[Verdict]) -> None:
+    write_table(plan.workspace.table, ledger)
     write_contact_sheet(
-        workspace.sheet,
+        plan.workspace.sheet,
         verdicts=verdicts,
         row_of=ledger.row,
         photographs={photograph.key: photograph.path for photograph in plan.source},
-        worker=Worker(plan.recipe(workspace)),
+        worker=Worker(plan.worker_settings()),
     )
 
 
-def _publish(
-    plan: BuildPlan, workspace: Workspace, verdicts: Sequence[Verdict], mode: ProgressMode
-) -> None:
+def _publish(plan: BuildPlan, verdicts: Sequence[Verdict], mode: ProgressMode) -> None:
     """Give the dataset its name, in one step."""
+    workspace, made = plan.workspace, plan.workspace.spool
     kept = sorted(verdict.key for verdict in verdicts if verdict.verdict == "kept")
     workspace.keep_only(set(kept))
-    workspace.own(plan.settings.selection_facts())
     if plan.settings.output_format == "folder":
-        os.sync()  # one call, where 30,000 files would need as many
-        workspace.spool.rename(workspace.out)
-        return
+        labels = format_labels([(f"{key}.png", None) for key in kept])
+        atomic_write_bytes(made / LABELS_FILE, labels)
+    else:
+        made = workspace.packed
+        _pack(plan, kept, mode)
+    workspace.output.publish(made, selection=plan.settings.selection_facts(), pictures=len(kept))
+
+
+def _pack(plan: BuildPlan, kept: Sequence[str], mode: ProgressMode) -> None:
+    """Put the crops into one file, in the order of their keys."""
+    packed, spool = plan.workspace.packed, plan.workspace.spool
     with (
         Progress(len(kept), label="packing", unit="picture", mode=mode) as bar,
-        open_sink(workspace.out, format=plan.settings.output_format) as sink,
+        open_sink(packed, format=plan.settings.output_format, overwrite=True) as sink,
     ):
         for key in kept:
-            sink.write_encoded(key, (workspace.spool / f"{key}.png").read_bytes())
+            sink.write_encoded(key, read_file(spool / f"{key}.png"))
             bar.advance()

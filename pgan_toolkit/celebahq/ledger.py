@@ -4,6 +4,7 @@ It makes a build resumable (what has a score is not done again), auditable (ever
 in it, with a score or a reason) and mergeable (rows depend on nothing but their photograph).
 """
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,7 @@ import numpy as np
 from pgan_toolkit.arrays import Landmarks
 from pgan_toolkit.errors import DataError, SetupError
 
-__all__ = ["Ledger", "Row", "Verdict"]
+__all__ = ["Ledger", "Row", "Verdict", "remove_ledger"]
 
 _VERSION = 1
 _BUSY_SECONDS = 30.0
@@ -251,6 +252,11 @@ class Ledger:
         try:
             yield
         except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise SetupError(
+                    f"{self._path}: another program holds the ledger locked; let it end its "
+                    "transaction, and run the same command again"
+                ) from error
             raise SetupError(
                 f"{self._path}: the ledger cannot be used ({error}); make room or choose a place "
                 "that may be written to, and run the same command again"
@@ -259,6 +265,16 @@ class Ledger:
             raise DataError(
                 f"{self._path}: not a ledger, or damaged ({error}); use --fresh to begin anew"
             ) from error
+
+
+def remove_ledger(path: Path) -> None:
+    """Remove a ledger, which need not exist or be whole."""
+    # A journal that a killed process left would be applied to the next file of this name; opening
+    # the ledger applies it now, and removes it.
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as old:
+        old.execute("BEGIN IMMEDIATE")
+    path.unlink(missing_ok=True)
+    path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
 
 
 def _to_record(row: Row) -> tuple[object, ...]:

@@ -1,14 +1,15 @@
 """What a build would do: its photographs, what is wanted of them, and what is known to be wrong."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pgan_toolkit.celebahq.ledger import Row
+from pgan_toolkit.celebahq.ledger import Ledger, Row
 from pgan_toolkit.celebahq.photographs import Photograph, PhotographSet, find_photographs
 from pgan_toolkit.celebahq.selection import Wish
 from pgan_toolkit.celebahq.settings import BuildSettings
-from pgan_toolkit.celebahq.work import Recipe, failed_row
+from pgan_toolkit.celebahq.work import WorkerSettings, failed_row
 from pgan_toolkit.celebahq.workspace import Workspace
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.restoration import open_restorer
@@ -44,17 +45,66 @@ class BuildPlan:
         """Whether a scored photograph is as good as selected, so that it is rendered at once."""
         return self.wish.count is None or self.wish.count >= len(self.source)
 
-    def recipe(self, workspace: Workspace) -> Recipe:
+    @property
+    def workspace(self) -> Workspace:
+        """The files beside the output."""
+        return Workspace(self.settings.out)
+
+    def claim(self, ledger: Ledger) -> None:
+        """Record what this build's scores depend on, or refuse to mix them with others.
+
+        Raises
+        ------
+        DataError
+            The ledger was begun with other settings.
+        """
+        facts = self.settings.scoring_facts(self.source.table)
+        before = ledger.fact("settings")
+        if before is None:
+            ledger.set_fact("settings", json.dumps(facts))
+            return
+        begun: dict[str, object] = json.loads(before)
+        changed = [
+            f"{name} was {begun.get(name)} and is now {facts.get(name)}"
+            for name in sorted({*begun, *facts})
+            if begun.get(name) != facts.get(name)
+        ]
+        if changed:
+            raise DataError(
+                f"{self.workspace.ledger}: begun with other settings: {'; '.join(changed)}. "
+                "Use the same to go on, another --out, or --fresh to begin anew"
+            )
+
+    def done_before(self) -> int | None:
+        """Count the photographs that an earlier run has scored; None if the output is finished.
+
+        Nothing is written.
+
+        Raises
+        ------
+        DataError
+            The output or the ledger is of another build.
+        """
+        if self.workspace.output.is_finished(self.settings.selection_facts()):
+            return None
+        if not self.workspace.ledger.exists():
+            return 0
+        with Ledger(self.workspace.ledger) as ledger:
+            self.claim(ledger)
+            return len(ledger.scored_photographs() & {p.key for p in self.source})
+
+    def worker_settings(self) -> WorkerSettings:
         """Return what the workers need to know."""
         settings = self.settings
-        return Recipe(
+        return WorkerSettings(
+            source=self.source.folder,
             profile=settings.profile,
             restorer=settings.restorer,
             device=settings.device,
             output_size=settings.size,
             faces=settings.faces if settings.landmarks == "detect" else None,
             predictor=settings.predictor,
-            spool=workspace.spool,
+            spool=self.workspace.spool,
             spools_all=self.keeps_all,
         )
 
@@ -67,9 +117,10 @@ def plan_build(settings: BuildSettings) -> BuildPlan:
     DataError
         The source is not usable: see `find_photographs`.
     UsageError
-        The restorer or its device is unknown, or the output lies among the photographs.
+        The restorer or its device is unknown, or the output cannot be where it is wanted.
     """
     open_restorer(settings.restorer, device=settings.device)
+    Workspace(settings.out).output.refuse_unusable(settings.output_format)
     source = find_photographs(settings.src, landmarks=settings.landmarks)
     _refuse_output_among_photographs(settings, source)
     wish = settings.wish()

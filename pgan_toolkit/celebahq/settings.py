@@ -1,15 +1,20 @@
 """What a build is asked to do, checked once and recorded beside its result."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
+
+from pgan_toolkit.celebahq.detection import find_predictor
 from pgan_toolkit.celebahq.photographs import LandmarkChoice, key_of
 from pgan_toolkit.celebahq.recipe import Profile
 from pgan_toolkit.celebahq.selection import Wish
 from pgan_toolkit.digests import file_digest
 from pgan_toolkit.engines import available_cores
 from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.imaging import pixel_library_versions
 from pgan_toolkit.restoration import open_restorer
 from pgan_toolkit.storage import FORMATS, FormatName, guess_format
 from pgan_toolkit.storage.manifests import celeba_hq_list
@@ -23,6 +28,9 @@ FaceChoice = Literal["largest", "every"]
 SelectChoice = Literal["ranked", "official", "all"] | Path
 """Best first, the published list, everything, or a file of keys."""
 
+_KEY_HEADERS = ("key", "file", "name")
+_SELECT_WORDS = ("ranked", "official", "all")
+_LANDMARK_WORDS = ("annotations", "detect")
 _RECIPE_VERSION = 1  # counted up when the same photograph would give other pixels or scores
 
 
@@ -74,6 +82,12 @@ class BuildSettings:
     max_failures: int | None = None
 
     def __post_init__(self) -> None:
+        for name in ("src", "out", "predictor"):
+            if isinstance(value := getattr(self, name), str):
+                object.__setattr__(self, name, Path(value))
+        object.__setattr__(self, "select", _word_or_file("--select", self.select, _SELECT_WORDS))
+        landmarks = _word_or_file("--landmarks", self.landmarks, _LANDMARK_WORDS)
+        object.__setattr__(self, "landmarks", landmarks)
         Profile.named(self.profile)
         _require(self.count is None or self.count >= 1, "--count", self.count, "1 or more")
         _require(
@@ -87,6 +101,10 @@ class BuildSettings:
             "0 or more",
         )
         _require(self.faces in get_args(FaceChoice), "--faces", self.faces, "largest or every")
+        detecting = self.landmarks == "detect"
+        only = "nothing but the default without --landmarks detect"
+        _require(detecting or self.faces == "largest", "--faces", self.faces, only)
+        _require(detecting or self.predictor is None, "--predictor", self.predictor, only)
         _require(self.output_format in FORMATS, "--format", self.format, ", ".join(FORMATS))
         multires = self.output_format == "hdf5-multires"
         _require(
@@ -134,7 +152,8 @@ class BuildSettings:
             "restorer": open_restorer(self.restorer, device=self.device).identity,
             "landmarks": "detect" if detecting else f"sha256:{file_digest(_known(table))}",
             "faces": self.faces if detecting else "annotated",
-            "predictor": str(self.predictor) if detecting and self.predictor else "default",
+            "predictor": file_digest(find_predictor(self.predictor)) if detecting else "none",
+            "libraries": {**pixel_library_versions(), "NumPy": np.__version__},
         }
 
     def selection_facts(self) -> dict[str, object]:
@@ -154,6 +173,14 @@ def _require(fine: bool, option: str, value: object, expected: str) -> None:
         raise UsageError(f"{option} {value}: expected {expected}")
 
 
+def _word_or_file(option: str, value: object, words: tuple[str, ...]) -> object:
+    if value in words:
+        return value
+    path = Path(str(value))
+    _require(path.is_file(), option, value, f"{', '.join(words)}, or a file that exists")
+    return path
+
+
 def _known(table: Path | None) -> Path:
     if table is None:
         raise DataError("no landmark table was found; name one with --landmarks FILE")
@@ -161,13 +188,15 @@ def _known(table: Path | None) -> Path:
 
 
 def _read_keys(path: Path) -> list[str]:
-    """Keys or file names, the first of each line; empty lines and # comments are skipped."""
+    """Keys or file names: the first column; empty lines, # comments and a header are skipped."""
     try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        rows = list(csv.reader(path.read_text("utf-8-sig").splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: the list of keys cannot be read ({error})") from error
-    words = (line.split(",")[0].strip() for line in lines)
-    keys = list(dict.fromkeys(key_of(word) for word in words if word and not word.startswith("#")))
+    words = [row[0].strip() for row in rows if row and not row[0].startswith("#")]
+    if words and words[0] in _KEY_HEADERS:
+        del words[0]
+    keys = list(dict.fromkeys(key_of(word) for word in words if word))
     if not keys:
         raise DataError(f"{path}: no keys; expected one key or file name a line")
     return keys

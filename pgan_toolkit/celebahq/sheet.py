@@ -73,7 +73,7 @@ def write_contact_sheet(
     def picture(verdict: Verdict) -> Image | None:
         row = row_of(verdict.key)
         if verdict.verdict == "kept":
-            name = worker.recipe.spool / f"{verdict.key}.png"
+            name = worker.settings.spool / f"{verdict.key}.png"
             return shrink_to_fit(decode_image(name.read_bytes(), name=str(name)), size_px=_TILE_PX)
         shown = _shown(worker, row, photographs[row.photograph])
         return None if shown is None else shrink_to_fit(shown, size_px=_TILE_PX)

@@ -1,5 +1,6 @@
 """What a worker does with one photograph: score its faces, or render one that was selected."""
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -18,20 +19,22 @@ from pgan_toolkit.celebahq.photographs import Photograph
 from pgan_toolkit.celebahq.quality import quality_score
 from pgan_toolkit.celebahq.recipe import Profile, render_crop
 from pgan_toolkit.digests import pixel_digest
-from pgan_toolkit.errors import DataError
+from pgan_toolkit.errors import DataError, SetupError
 from pgan_toolkit.imaging import decode_image, encode_png, limit_threads
 from pgan_toolkit.restoration import open_restorer
 from pgan_toolkit.storage import atomic_write_bytes, read_file
 
-__all__ = ["Recipe", "Render", "Worker", "failed_row", "render_face", "score_photograph"]
+__all__ = ["Render", "Worker", "WorkerSettings", "failed_row", "render_face", "score_photograph"]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class WorkerSettings:
     """All that a worker needs to know; picklable.
 
     Attributes
     ----------
+    source : Path
+        The folder of photographs.
     profile, restorer, device : str
         Names.
     output_size : int
@@ -46,6 +49,7 @@ class Recipe:
         Write every crop as it is scored: the selection will hardly leave one out.
     """
 
+    source: Path
     profile: str
     restorer: str
     device: str
@@ -68,6 +72,9 @@ class Render:
     path: Path
 
 
+_LOST = {errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+
+
 class _Unusable(DataError):
     """A photograph that cannot be used, with a word for the summary.
 
@@ -82,12 +89,12 @@ class _Unusable(DataError):
 class Worker:
     """What a process prepares once: the restorer, and the detector where one is needed."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, settings: WorkerSettings) -> None:
         limit_threads(1)
-        self.recipe = recipe
-        self._profile = Profile.named(recipe.profile)
-        self._restorer = open_restorer(recipe.restorer, device=recipe.device)
-        self._detector = FaceDetector(recipe.predictor) if recipe.faces else None
+        self.settings = settings
+        self._profile = Profile.named(settings.profile)
+        self._restorer = open_restorer(settings.restorer, device=settings.device)
+        self._detector = FaceDetector(settings.predictor) if settings.faces else None
 
     def decode(self, path: Path) -> Image:
         """Read a photograph; raise DataError if it cannot be read."""
@@ -97,14 +104,24 @@ class Worker:
                 read_file(path), name=str(path), apply_orientation=self._detector is not None
             )
         except DataError as error:
+            self._require_source(error)
             raise _Unusable(str(error)) from error
+
+    def _require_source(self, error: DataError) -> None:
+        """Tell a photograph that cannot be read from a disk that has gone."""
+        cause, source = error.__cause__, self.settings.source
+        if isinstance(cause, OSError) and (cause.errno in _LOST or not _has_entries(source)):
+            raise SetupError(
+                f"{error}: the source or the system fails, not this photograph; see that "
+                f"{source} is there, and run the same command again"
+            ) from error
 
     def locate(self, image: Image, photograph: Photograph) -> list[Landmarks]:
         """Return the landmarks of the faces to use, largest face first."""
-        if self._detector is None or self.recipe.faces is None:
+        if self._detector is None or self.settings.faces is None:
             faces = [] if photograph.landmarks is None else [photograph.landmarks]
         else:
-            found = self._detector.detect_faces(image, which=self.recipe.faces)
+            found = self._detector.detect_faces(image, which=self.settings.faces)
             faces = [face.landmarks for face in found]
         if not faces:
             raise _Unusable(f"{photograph.path}: no face was found", category="no face")
@@ -121,7 +138,7 @@ class Worker:
             landmarks,
             profile=self._profile,
             restorer=self._restorer,
-            output_size=self.recipe.output_size,
+            output_size=self.settings.output_size,
         )
 
 
@@ -136,10 +153,12 @@ def score_photograph(worker: Worker, photograph: Photograph) -> list[Row]:
         crops = list(_scored_crops(worker, photograph))
     except _Unusable as error:
         return [failed_row(photograph, error.category, str(error))]
+    except SetupError:
+        raise
     except Exception as error:  # noqa: BLE001 - recorded, counted and shown; the build goes on
         reason = f"{photograph.path}: {type(error).__name__}: {error}"
         return [failed_row(photograph, "unexpected error", reason)]
-    if worker.recipe.spools_all:
+    if worker.settings.spools_all:
         return [_spool(worker, row, crop) for row, crop in crops]
     return [row for row, _ in crops]
 
@@ -180,6 +199,15 @@ def _file_of(photograph: Photograph) -> str:
     return _one_line((PurePosixPath(photograph.key).parent / photograph.path.name).as_posix())
 
 
+def _has_entries(folder: Path) -> bool:
+    """Whether a folder is there and not empty, as the place of an unmounted disk is."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(entries)
+    except OSError:
+        return False
+
+
 def _one_line(text: str) -> str:
     """Escape line ends, control characters and bytes that are not UTF-8: names may hold any."""
     stored = os.fsencode(text).decode("utf-8", "backslashreplace")
@@ -214,7 +242,7 @@ def _scored_crops(worker: Worker, photograph: Photograph) -> Iterator[tuple[Row,
                 crop_digest=pixel_digest(crop),
                 landmarks=tuple((float(x), float(y)) for x, y in landmarks),
                 quad=tuple((float(x), float(y)) for x, y in quad),
-                zoom=worker.recipe.output_size / float(((quad[3] - quad[0]) ** 2).sum() ** 0.5),
+                zoom=worker.settings.output_size / float(((quad[3] - quad[0]) ** 2).sum() ** 0.5),
                 score=score,
                 seconds=seconds,
             ),
@@ -225,7 +253,7 @@ def _scored_crops(worker: Worker, photograph: Photograph) -> Iterator[tuple[Row,
 def _spool(worker: Worker, row: Row, crop: Image) -> Row:
     seconds = dict(row.seconds)
     with _timed(seconds, "write"):
-        atomic_write_bytes(worker.recipe.spool / f"{row.key}.png", encode_png(crop))
+        atomic_write_bytes(worker.settings.spool / f"{row.key}.png", encode_png(crop))
     return replace(row, seconds=seconds)
 
 

@@ -31,6 +31,7 @@ from pgan_toolkit.imaging.spectra import (
     tile_band_power,
 )
 from pgan_toolkit.imaging.threads import limit_threads
+from pgan_toolkit.imaging.versions import pixel_library_versions
 from pgan_toolkit.imaging.warping import warp_quad
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "lattice_share",
     "limit_threads",
     "luma",
+    "pixel_library_versions",
     "power_spectrum",
     "ring_frequencies",
     "ring_spectrum",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pgan_toolkit.celebahq import BuildSettings, Ledger, build_dataset, plan_build
+from pgan_toolkit.celebahq import BuildSettings, Ledger, build, build_dataset, plan_build
 from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.storage import open_source
 
@@ -99,13 +99,14 @@ def test_workers_and_passes_do_not_change_the_bytes(
     # All at once in one pass, of which the same ten are then the best.
     build_dataset(_settings(samples, tmp_path / "all", select="all", count=None), mode="quiet")
     everything = _bytes(tmp_path / "all")
-    assert len(everything) == 29
+    assert len(everything) == 29 + len(["dataset.json"])
     assert {name: everything[name] for name in _bytes(built)} == _bytes(built)
 
 
 def test_a_list_of_keys_is_what_is_built(samples: Path, tmp_path: Path) -> None:
     listed = tmp_path / "keys.txt"
-    listed.write_text("# mine\nblur_4.jpg\noriginal\noriginal_again,0.5\n\nnobody\n")
+    text = '# mine\nkey,score\nblur_4.jpg\noriginal\n"original_again",0.5\n\nnobody\n'
+    listed.write_text(text, "utf-8-sig")
     summary = build_dataset(
         _settings(samples, tmp_path / "hq", select=listed, count=None), mode="quiet"
     )
@@ -222,6 +223,41 @@ def open_source_keys(out: Path) -> list[str]:
         return [verdict.key for verdict in ledger.verdicts() if verdict.verdict == "kept"]
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_source_that_goes_away_stops_the_build(
+    samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    source, out = tmp_path / "src", tmp_path / "hq"
+    shutil.copytree(samples, source)
+    plan = build.plan_build(_settings(source, out, workers=workers))
+    monkeypatch.setattr(build, "plan_build", lambda _: plan)
+    (source / "img_celeba").rename(tmp_path / "unplugged")
+    with pytest.raises(SetupError, match="the source or the system fails, not this photograph"):
+        build_dataset(plan.settings, mode="quiet")
+    assert not out.exists()
+    (tmp_path / "unplugged").rename(source / "img_celeba")
+    assert build_dataset(plan.settings, mode="quiet").failed == len(FAILED)
+
+
+def test_fresh_that_was_killed_leaves_no_stale_crop(samples: Path, tmp_path: Path) -> None:
+    out = tmp_path / "hq"
+    build_dataset(_settings(samples, out, select="all", count=None), mode="quiet")
+    out.rename(out.with_name("hq.build") / "trash")  # as far as the killed call came
+    build_dataset(_settings(samples, out, select="all", count=None), mode="quiet")
+    assert {record.image.shape for record in open_source(out)} == {(64, 64, 3)}
+    assert not (out.with_name("hq.build") / "trash").exists()
+
+
+def test_a_dataset_that_lost_a_picture_is_not_called_finished(
+    samples: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "hq"
+    build_dataset(_settings(samples, out), mode="quiet")
+    next(out.glob("*.png")).unlink()
+    with pytest.raises(DataError, match="holds 9 pictures, 10 were written"):
+        build_dataset(_settings(samples, out), mode="quiet")
+
+
 def test_two_builds_into_one_place_at_once(samples: Path, tmp_path: Path) -> None:
     from pgan_toolkit.celebahq.workspace import Workspace
 
@@ -255,6 +291,10 @@ def test_a_plan_writes_nothing(samples: Path, tmp_path: Path) -> None:
         ({"size": 96, "format": "hdf5-multires"}, "--size 96: expected a power of two"),
         ({"profile": "mine"}, "there is: paper, official"),
         ({"workers": 0}, "--workers 0"),
+        ({"select": Path("no-such-list.txt")}, "--select no-such-list.txt: expected ranked, off"),
+        ({"landmarks": Path("none.csv")}, "--landmarks none.csv: expected annotations, detect"),
+        ({"faces": "every"}, "--faces every: expected nothing but the default without"),
+        ({"predictor": Path("p.dat")}, "--predictor p.dat: expected nothing but the default"),
     ],
 )
 def test_settings_are_checked_at_once(changes: dict[str, object], message: str) -> None:

@@ -18,7 +18,7 @@ from pgan_toolkit.celebahq import (
     build_dataset,
     read_landmarks,
 )
-from pgan_toolkit.celebahq.work import Recipe, Render, render_face
+from pgan_toolkit.celebahq.work import Render, WorkerSettings, render_face
 from pgan_toolkit.engines import ordered_map
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.storage import open_source
@@ -82,7 +82,7 @@ def _assert_clean(out: Path) -> None:
     build = out.with_name(f"{out.name}.build")
     assert {path.name for path in build.iterdir()} == LEAVINGS
     assert [p for p in out.parent.rglob("*") if ".partial" in p.name] == []
-    assert all(path.suffix == ".png" for path in out.rglob("*") if path.is_file())
+    assert {path.suffix for path in out.rglob("*") if path.is_file()} == {".png", ".json"}
 
 
 @pytest.fixture
@@ -346,9 +346,9 @@ def test_a_photograph_that_goes_between_the_passes_is_named(
     source.build(tmp_path / "hq")
     task = Render(_rows(tmp_path / "hq")["good"], source.folder / "good.png")
     task.path.unlink()
-    opener = Recipe(
-        profile="paper", restorer="lanczos", device="auto", output_size=64, faces=None,
-        predictor=None, spool=tmp_path / "crops", spools_all=False,
+    opener = WorkerSettings(
+        source=source.folder, profile="paper", restorer="lanczos", device="auto",
+        output_size=64, faces=None, predictor=None, spool=tmp_path / "crops", spools_all=False,
     ).opener()  # fmt: skip
     again = ordered_map(render_face, [task], prepare=opener, on_lost=_lost, workers=workers)
     with pytest.raises(DataError, match=r"/src/good\.png: cannot be read \(No such file"):

@@ -1,4 +1,4 @@
-"""The files beside the output: the lock, who made the output, what may be removed."""
+"""The files beside the output: the lock, the crops, what may be removed."""
 
 import os
 import subprocess
@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pgan_toolkit.celebahq.ledger import Ledger, remove_ledger
 from pgan_toolkit.celebahq.workspace import Workspace
 from pgan_toolkit.errors import DataError, SetupError, UsageError
-
-SELECTION: dict[str, object] = {"select": "ranked", "count": 3, "format": "folder"}
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def test_the_lock_names_its_holder_and_ends_with_it(workspace: Workspace) -> Non
     with workspace.locked():
         with (
             pytest.raises(SetupError, match=rf"hq\.build: another build \(process {os.getpid()}\)"),
-            Workspace(workspace.out).locked(),
+            Workspace(workspace.output.path).locked(),
         ):
             pytest.fail("it was held twice")
         assert (workspace.folder / "lock").read_text() == str(os.getpid())
@@ -63,76 +62,72 @@ def test_a_holder_that_was_killed_holds_nothing(workspace: Workspace) -> None:
         "import os, pathlib, sys; from pgan_toolkit.celebahq.workspace import Workspace\n"
         "with Workspace(pathlib.Path(sys.argv[1])).locked(): os.kill(os.getpid(), 9)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(workspace.out)], check=False)
+    done = subprocess.run([sys.executable, "-c", code, str(workspace.output.path)], check=False)
     assert done.returncode == -9
     assert (workspace.folder / "lock").read_text() != ""
     with workspace.locked():
         assert (workspace.folder / "lock").read_text() == str(os.getpid())
 
 
-def test_an_empty_folder_is_no_output_and_a_file_is_one(workspace: Workspace) -> None:
-    assert not workspace.has_output()
-    workspace.out.mkdir()
-    assert not workspace.has_output()
-    assert workspace.check_output(SELECTION) is False
-    workspace.out.rmdir()
-    workspace.out.touch()
-    assert workspace.has_output()
-
-
-def test_its_own_output_is_known_again(workspace: Workspace) -> None:
-    put(workspace.out / "a.png")
-    workspace.own(SELECTION)
-    assert workspace.owned() == SELECTION
-    assert workspace.check_output(dict(SELECTION)) is True
-    with pytest.raises(DataError, match=r"count: 3, now 4.*--fresh"):
-        workspace.check_output({**SELECTION, "count": 4})
-
-
-def test_an_output_of_others_is_refused_and_kept(workspace: Workspace) -> None:
-    mine = put(workspace.out / "thesis.txt")
-    with pytest.raises(DataError, match="hq: exists and was not made by this build"):
-        workspace.check_output(SELECTION)
-    with pytest.raises(UsageError, match="hq: --fresh removes only what a build made"):
-        workspace.clear()
-    assert mine.exists()
-
-
-@pytest.mark.parametrize("data", [b"", b"{", b"3", b"[1]", b'"ranked"', b"\xff\xfe\x00"])
-def test_a_damaged_record_removes_nothing_and_says_how_to_go_on(
-    workspace: Workspace, data: bytes
-) -> None:
-    picture = put(workspace.out / "a.png")
-    (workspace.folder / "output.json").write_bytes(data)
-    for use in (lambda: workspace.check_output(SELECTION), workspace.clear):
-        with pytest.raises(DataError, match=r"output\.json: damaged.*move .*hq away and run"):
-            use()
-    assert picture.exists()
-    workspace.out.rename(workspace.out.with_name("away"))
-    assert workspace.check_output(SELECTION) is False
-    workspace.own(SELECTION)
-    assert workspace.owned() == SELECTION
-
-
-@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+@pytest.mark.parametrize("kind", ["file", "folder"])
 def test_clear_removes_the_build_and_its_output_but_not_the_held_lock(
-    workspace: Workspace, tmp_path: Path, kind: str
+    workspace: Workspace, kind: str
 ) -> None:
-    elsewhere = put(tmp_path / "elsewhere" / "keep.png")
-    if kind == "file":
-        put(workspace.out)
-    elif kind == "folder":
-        put(workspace.out / "sub" / "a.png")
-    else:
-        workspace.out.symlink_to(elsewhere.parent)
-    workspace.own(SELECTION)
-    put(workspace.ledger)
+    made = put(workspace.packed if kind == "file" else workspace.spool / "sub" / "a.png")
+    made = made if kind == "file" else workspace.spool
+    workspace.output.publish(made, selection={}, pictures=1)
+    with Ledger(workspace.ledger):
+        pass
     put(workspace.spool / "sub" / "a.png")
+    put(workspace.table)
     with workspace.locked():
         workspace.clear()
         assert [path.name for path in workspace.folder.iterdir()] == ["lock"]
-    assert not os.path.lexists(workspace.out)
-    assert elsewhere.exists()
+    assert not os.path.lexists(workspace.output.path)
+
+
+def test_clear_keeps_an_output_of_others(workspace: Workspace) -> None:
+    mine = put(workspace.output.path / "thesis.txt")
+    with Ledger(workspace.ledger):
+        pass
+    with pytest.raises(UsageError, match="hq: --fresh removes only what a build made"):
+        workspace.clear()
+    assert mine.exists()
+    assert workspace.ledger.exists()
+
+
+def test_a_folder_of_that_name_that_is_no_workspace_is_refused_and_kept(
+    workspace: Workspace,
+) -> None:
+    mine = put(workspace.folder / "index.html")
+    with (
+        pytest.raises(UsageError, match=r"hq\.build: .*this is something else"),
+        workspace.locked(),
+    ):
+        pytest.fail("it was taken")
+    assert [path.name for path in workspace.folder.iterdir()] == [mine.name]
+
+
+def test_what_a_killed_build_left_half_done_is_removed(workspace: Workspace) -> None:
+    put(workspace.folder / "lock")
+    put(workspace.folder / ".dataset.0123abcd.partial")
+    put(workspace.folder / "trash" / "a.png")
+    with workspace.locked():
+        assert [path.name for path in workspace.folder.iterdir()] == ["lock"]
+
+
+def test_a_ledger_is_removed_with_the_journal_that_a_killed_process_left(tmp_path: Path) -> None:
+    code = (
+        "import sqlite3, sys, os; c = sqlite3.connect(sys.argv[1])\n"
+        "c.execute('CREATE TABLE t(x)'); c.execute('PRAGMA cache_size=1'); c.execute('BEGIN')\n"
+        "c.executemany('INSERT INTO t VALUES (?)', [('y' * 3000,)] * 500); os.kill(os.getpid(), 9)"
+    )
+    path = tmp_path / "ledger.sqlite"
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert path.with_name("ledger.sqlite-journal").exists()
+    remove_ledger(path)
+    assert list(tmp_path.iterdir()) == []
+    remove_ledger(path)
 
 
 def test_the_spools_keys_are_names_without_png(workspace: Workspace) -> None:

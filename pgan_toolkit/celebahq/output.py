@@ -1,0 +1,172 @@
+"""The dataset that a build makes visible: whose it is, whether it is whole, how it appears."""
+
+import json
+import os
+import re
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.storage import FormatName, atomic_write_bytes
+
+__all__ = ["Output", "remove"]
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What was published: by its inode another thing of the same name is told apart."""
+
+    selection: dict[str, object]
+    inode: int
+    pictures: int
+
+
+class Output:
+    """OUT: absent until it is complete, then all at once under its name.
+
+    Parameters
+    ----------
+    path : Path
+        Where the dataset shall be.
+    record : Path
+        The file in which the build notes what it published.
+    """
+
+    def __init__(self, path: Path, *, record: Path) -> None:
+        self.path = path
+        self._record = record
+
+    def refuse_unusable(self, format_name: FormatName) -> None:
+        """Say now what would otherwise fail after all the work.
+
+        Raises
+        ------
+        UsageError
+            The path cannot be renamed onto: a URL, a link, a mount point, a folder in place of a
+            file.
+        """
+        reason = ""
+        if _URL.match(str(self.path)):
+            reason = "only local paths are supported in this version"
+        elif self.path.is_symlink():
+            reason = "is a link; name the place that it leads to"
+        elif self.path.is_mount():
+            reason = "is a mount point; name a folder in it"
+        elif self.path.is_dir() and format_name != "folder":
+            reason = f"is a folder, and --format {format_name} makes a file; choose another name"
+        if reason:
+            raise UsageError(f"--out {self.path}: {reason}")
+
+    def exists(self) -> bool:
+        """Whether OUT is there and more than an empty folder."""
+        if self.path.is_dir():
+            return any(self.path.iterdir())
+        return os.path.lexists(self.path)
+
+    def is_finished(self, selection: dict[str, object]) -> bool:
+        """Whether OUT is there, whole, and of this very selection.
+
+        Raises
+        ------
+        DataError
+            OUT is another's, of another selection, or not whole.
+        """
+        if not self.exists():
+            return False
+        made = self._made()
+        if made is None:
+            raise DataError(
+                f"{self.path}: exists and was not made by this build; "
+                "choose another --out, or move it away"
+            )
+        if made.selection != selection:
+            raise DataError(
+                f"{self.path}: is finished, with other settings: "
+                f"{_changes(made.selection, selection)}. Choose another --out, move it away to "
+                "choose anew from the same scores, or use --fresh to begin anew"
+            )
+        found = self._pictures()
+        if found not in (None, made.pictures):
+            raise DataError(
+                f"{self.path}: holds {found:,} pictures, {made.pictures:,} were written; "
+                "move it away, and the same command writes all of them again"
+            )
+        return True
+
+    def publish(self, made: Path, *, selection: dict[str, object], pictures: int) -> None:
+        """Give what was made its final name.
+
+        What it is is noted before, so that a build that was killed in between knows it again.
+        """
+        record = _Record(selection, made.stat().st_ino, pictures)
+        atomic_write_bytes(self._record, json.dumps(asdict(record)).encode())
+        if made.is_dir():
+            # The pictures' bytes are on the disk already; their names must be, too.
+            for folder in (made, *made.rglob("*/")):
+                _sync(folder)
+        made.rename(self.path)
+        _sync(self.path.parent)
+
+    def retire(self, trash: Path) -> None:
+        """Take OUT's name away from what this build made; nothing else is touched.
+
+        Raises
+        ------
+        UsageError
+            OUT was not made by this build.
+        """
+        if not self.exists():
+            return
+        if self._made() is None:
+            raise UsageError(
+                f"{self.path}: --fresh removes only what a build made, and this exists "
+                "without one; move it away or choose another --out"
+            )
+        self.path.rename(trash)
+
+    def _made(self) -> _Record | None:
+        """The record, if OUT is what it speaks of."""
+        try:
+            record = _Record(**json.loads(self._record.read_bytes()))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                f"{self._record}: damaged, so that it does not say what {self.path} was made of; "
+                f"move {self.path} away and run the same command again"
+            ) from error
+        return record if self.path.lstat().st_ino == record.inode else None
+
+    def _pictures(self) -> int | None:
+        """How many pictures a folder holds; None for a file, which is whole or not there."""
+        if not self.path.is_dir():
+            return None
+        return sum(1 for _ in self.path.rglob("*.png"))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder; nothing happens if there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _changes(before: dict[str, object], now: dict[str, object]) -> str:
+    names = sorted({*before, *now})
+    return ", ".join(
+        f"{name}: {before.get(name)}, now {now.get(name)}"
+        for name in names
+        if before.get(name) != now.get(name)
+    )
