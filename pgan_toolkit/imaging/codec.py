@@ -11,7 +11,7 @@ from typing import Literal
 import cv2
 import numpy as np
 import PIL.Image
-import PIL.ImageOps
+from numpy.typing import NDArray
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError
@@ -28,7 +28,18 @@ _PNG_PARAMETERS = [
     cv2.IMWRITE_PNG_FILTER,
     cv2.IMWRITE_PNG_FILTER_AVG,
 ]
-_READ_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, OverflowError)
+_SIXTEEN_BIT_COLOURS = ("RGB;16B", "RGBA;16B", "LA;16B")  # in Pillow's words
+_ORIENTATION = 0x0112
+# By EXIF's orientation 2 to 8, what makes the picture upright; 1 is upright.
+_UPRIGHT = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
 
 
 def decode_image(
@@ -40,8 +51,10 @@ def decode_image(
 ) -> Image:
     """Decode a picture of any format, mode and depth into 8-bit RGB.
 
-    Grey is replicated, a palette looked up, CMYK converted, alpha composed on white, 16 bits
-    scaled to 8 by rounding v / 257.
+    Grey is replicated, a palette looked up, CMYK converted, alpha composed on white. 16 bits of
+    grey, and of a PNG's colours, are scaled to 8 by rounding v / 257; of other files' 16-bit
+    colours (TIFF) Pillow keeps the upper 8 bits, v >> 8. EXIF is asked for the orientation alone;
+    an orientation that cannot be read, or is none of 1 to 8, counts as 1, upright.
 
     Parameters
     ----------
@@ -65,17 +78,20 @@ def decode_image(
     DataError
         Empty, truncated, oversized, or not a picture. The message names the file.
     """
-    with _opened(data, name=name, max_megapixels=max_megapixels) as picture:
-        try:
-            picture.load()
-            if apply_orientation:
-                PIL.ImageOps.exif_transpose(picture, in_place=True)
-            return np.ascontiguousarray(_to_rgb(picture))
-        except _READ_ERRORS as error:
-            raise DataError(
-                f"{name}: the picture is damaged or incomplete ({error}); "
-                "get the file again or leave it out"
-            ) from error
+    picture = _opened(data, name=name, max_megapixels=max_megapixels)
+    try:
+        picture, orientation = _loaded(picture, data)
+        if apply_orientation and orientation in _UPRIGHT:
+            # The name is bound anew, so that only one copy of a large photograph stays.
+            picture = picture.transpose(_UPRIGHT[orientation])
+        return np.ascontiguousarray(_to_rgb(picture))
+    except MemoryError:
+        raise
+    except Exception as error:  # each decoder has its own ways to fail on damaged bytes
+        raise DataError(
+            f"{name}: the picture is damaged or incomplete ({error}); "
+            "get the file again or leave it out"
+        ) from error
 
 
 def image_size(data: bytes, *, name: str) -> tuple[int, int]:
@@ -129,8 +145,9 @@ def _opened(data: bytes, *, name: str, max_megapixels: float) -> PIL.Image.Image
         raise DataError(f"{name}: the file is empty; get it again or leave it out")
     try:
         with warnings.catch_warnings():
-            # Pillow's own limit warns or raises by its own measure; ours follows below.
-            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+            # Pillow's own limit warns or raises by its own measure, ours follows below; and it
+            # warns of damaged EXIF, which is not used.
+            warnings.simplefilter("ignore")
             picture = PIL.Image.open(io.BytesIO(data))
     except PIL.Image.DecompressionBombError as error:
         raise _too_large(name, str(error), max_megapixels) from error
@@ -138,7 +155,9 @@ def _opened(data: bytes, *, name: str, max_megapixels: float) -> PIL.Image.Image
         raise DataError(
             f"{name}: not a picture that Pillow can read; expected JPEG, PNG, WebP or TIFF"
         ) from error
-    except _READ_ERRORS as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # each decoder has its own ways to fail on damaged bytes
         raise DataError(f"{name}: the picture's header is damaged ({error})") from error
     megapixels = picture.width * picture.height / 1e6
     if megapixels > max_megapixels:
@@ -152,6 +171,52 @@ def _too_large(name: str, what: str, max_megapixels: float) -> DataError:
         f"{name}: {what}, more than the limit of {max_megapixels:.0f} megapixels; "
         "scale the picture down or leave it out"
     )
+
+
+def _loaded(picture: PIL.Image.Image, data: bytes) -> tuple[PIL.Image.Image, int]:
+    """Decode the pixels as they are stored; give the orientation beside them."""
+    if picture.format == "TIFF":
+        # Pillow turns a TIFF as it loads it, unless the tag has been taken out before.
+        orientation = _take_orientation(picture)
+        picture.load()
+        # It has exchanged height and width beforehand; a copy has those of the pixels.
+        return (picture if picture.size == picture.im.size else picture.copy()), orientation
+    sixteen_bit_colours = picture.format == "PNG" and _raw_mode(picture) in _SIXTEEN_BIT_COLOURS
+    picture.load()
+    orientation = _take_orientation(picture)
+    if sixteen_bit_colours:  # of which Pillow has dropped the lower half
+        picture = _sixteen_bit_png(data)
+    return picture, orientation
+
+
+def _take_orientation(picture: PIL.Image.Image) -> int:
+    """Remove the orientation from what Pillow knows of the picture, and give it.
+
+    The other tags are not looked at: cameras and editors write many that break their own types.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return int(picture.getexif().pop(_ORIENTATION, 1))
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - damaged EXIF is no reason to refuse a healthy picture
+        return 1
+
+
+def _raw_mode(picture: PIL.Image.Image) -> str:
+    """How an opened file's samples are stored, in Pillow's words."""
+    tiles = getattr(picture, "tile", [])
+    return str(tiles[0].args) if tiles else ""
+
+
+def _sixteen_bit_png(data: bytes) -> PIL.Image.Image:
+    """Decode a PNG of 16-bit colours, which Pillow has found whole, by OpenCV."""
+    levels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if levels is None or levels.dtype != np.uint16:
+        raise ValueError("OpenCV does not read its 16-bit pixels")
+    order = cv2.COLOR_BGRA2RGBA if levels.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    return PIL.Image.fromarray(_eight_bits(cv2.cvtColor(levels, order)))
 
 
 def _to_rgb(picture: PIL.Image.Image) -> Image:
@@ -168,8 +233,12 @@ def _to_rgb(picture: PIL.Image.Image) -> Image:
 def _sixteen_bit_to_rgb(picture: PIL.Image.Image) -> Image:
     if picture.mode == "F":
         raise ValueError("floating-point pixels have no stated range; expected 8 or 16 bits")
-    levels = np.asarray(picture).astype(np.int64)
+    levels = np.asarray(picture)
     if levels.min() < 0 or levels.max() > 65535:
         raise ValueError(f"pixel values {levels.min()}..{levels.max()}; expected 0..65535")
-    grey = ((levels * 255 + 32767) // 65535).astype(np.uint8)
-    return np.repeat(grey[:, :, None], 3, axis=2)
+    return np.repeat(_eight_bits(levels)[:, :, None], 3, axis=2)
+
+
+def _eight_bits(levels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Round v / 257, for whole numbers 0..65535 of any type."""
+    return ((levels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)

@@ -1,6 +1,8 @@
 """Decoding: every mode becomes RGB, every damage becomes an error with the file's name."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import PIL.Image
@@ -80,6 +82,54 @@ def test_sixteen_bits_are_scaled_by_257() -> None:
     assert image[0, :, 0].tolist() == [0, 0, 1, 1, 254, 255]
 
 
+def _sixteen_bit_png(colour_type: int, samples: list[int], extra: bytes = b"") -> bytes:
+    """Return a PNG of one row, written out by the book (W3C PNG, 5 and 11)."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + body))
+        return struct.pack(">I", len(body)) + kind + body + check
+
+    width = len(samples) // {2: 3, 4: 2, 6: 4}[colour_type]
+    row = b"\0" + struct.pack(f">{len(samples)}H", *samples)
+    header = struct.pack(">IIBBBBB", width, 1, 16, colour_type, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + (chunk(b"eXIf", extra) if extra else b"")
+        + chunk(b"IDAT", zlib.compress(row))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("colour_type", "samples", "expected"),
+    [
+        (2, [511, 0, 65535, 257, 128, 129], [[2, 0, 255], [1, 0, 1]]),
+        (6, [511, 0, 65535, 65535, 9, 9, 9, 0], [[2, 0, 255], [255, 255, 255]]),
+        (4, [511, 65535, 9, 0], [[2, 2, 2], [255, 255, 255]]),
+    ],
+)
+def test_sixteen_bit_colours_of_a_png_are_rounded_too(
+    colour_type: int, samples: list[int], expected: list[list[int]]
+) -> None:
+    data = _sixteen_bit_png(colour_type, samples)
+    assert decode_image(data, name="a").tolist() == [expected]
+
+
+def test_sixteen_bit_colours_are_turned_as_exif_says() -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 3
+    data = _sixteen_bit_png(2, [511, 0, 65535, 257, 128, 129], exif.tobytes()[6:])
+    assert decode_image(data, name="a").tolist() == [[[1, 0, 1], [2, 0, 255]]]
+    assert decode_image(data, name="a", apply_orientation=False).tolist()[0][0] == [2, 0, 255]
+
+
+def test_a_damaged_png_of_sixteen_bit_colours_is_named() -> None:
+    data = _sixteen_bit_png(2, list(range(0, 60000, 20)))
+    with pytest.raises(DataError, match=r"^cut\.png: "):
+        decode_image(data[: len(data) * 2 // 3], name="cut.png")
+
+
 def test_floating_point_pixels_are_refused() -> None:
     data = _bytes(PIL.Image.fromarray(np.ones((2, 2), np.float32)), "TIFF")
     with pytest.raises(DataError, match=r"a\.tif.*no stated range"):
@@ -92,6 +142,101 @@ def test_exif_orientation_is_applied_unless_turned_off() -> None:
     data = _bytes(PIL.Image.fromarray(_picture(8, 16)), "JPEG", exif=exif)
     assert decode_image(data, name="a").shape == (16, 8, 3)
     assert decode_image(data, name="a", apply_orientation=False).shape == (8, 16, 3)
+
+
+# Where the letters A B C / D E F of an upright picture lie in a file of each orientation: row 0 and
+# column 0 are the sides that the EXIF standard names (2.32, tag 274).
+STORED = {
+    1: ["ABC", "DEF"],
+    2: ["CBA", "FED"],
+    3: ["FED", "CBA"],
+    4: ["DEF", "ABC"],
+    5: ["AD", "BE", "CF"],
+    6: ["CF", "BE", "AD"],
+    7: ["FC", "EB", "DA"],
+    8: ["DA", "EB", "FC"],
+}
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", STORED)
+def test_every_orientation_becomes_upright(orientation: int, kind: str) -> None:
+    levels = np.array([[ord(letter) for letter in row] for row in STORED[orientation]], np.uint8)
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    data = _bytes(PIL.Image.fromarray(levels).convert("RGB"), kind, exif=exif)
+    upright = decode_image(data, name="a")[:, :, 0]
+    assert [bytes(row).decode() for row in upright] == ["ABC", "DEF"]
+    stored = decode_image(data, name="a", apply_orientation=False)[:, :, 0]
+    assert [bytes(row).decode() for row in stored] == STORED[orientation]
+
+
+def _exif(*entries: tuple[int, int, int, bytes]) -> bytes:
+    """Return EXIF of (tag, type, count, 4 bytes of value or offset), in TIFF's little-endian."""
+    body = b"".join(struct.pack("<HHI", *entry[:3]) + entry[3] for entry in entries)
+    return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + body + bytes(4)
+
+
+TURNED = (0x0112, 3, 1, struct.pack("<HH", 6, 0))
+
+
+@pytest.mark.parametrize(
+    "sloppy",
+    [
+        (0x010F, 11, 1, struct.pack("<f", 1.5)),  # Make, a text, as a float
+        (0x011A, 10, 1, struct.pack("<I", 8)),  # XResolution, unsigned, as a signed fraction
+        (0x8769, 2, 4, b"abc\0"),  # the offset of a further directory, as text
+        (0x0131, 2, 4_000_000, b"\xff\xff\xff\x7f"),  # Software, beyond the end
+    ],
+)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_sloppy_tags_beside_the_orientation_do_not_matter(
+    sloppy: tuple[int, int, int, bytes], kind: str
+) -> None:
+    tags = _exif(*sorted((sloppy, TURNED)))
+    data = _bytes(PIL.Image.fromarray(_picture(8, 16)), kind, exif=tags)
+    assert decode_image(data, name="a").shape == (16, 8, 3)
+
+
+@pytest.mark.parametrize("value", [0, 9, 65535])
+def test_an_odd_orientation_counts_as_upright(value: int) -> None:
+    data = _bytes(
+        PIL.Image.fromarray(_picture(8, 16)),
+        "JPEG",
+        exif=_exif((0x0112, 3, 1, struct.pack("<HH", value, 0))),
+    )
+    assert decode_image(data, name="a").shape == (8, 16, 3)
+
+
+@pytest.mark.parametrize(
+    "tags", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0nonsense"]
+)
+def test_damaged_exif_counts_as_upright(tags: bytes) -> None:
+    data = _bytes(PIL.Image.fromarray(_picture(8, 16)), "JPEG", exif=tags)
+    assert decode_image(data, name="a").shape == (8, 16, 3)
+
+
+@pytest.mark.parametrize("fault", [struct.error, AttributeError, KeyError, ZeroDivisionError])
+def test_whatever_a_decoder_raises_names_the_file(
+    monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    def fail(*_: object) -> None:
+        raise fault("inside a decoder")
+
+    data = encode_png(_picture())
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    with pytest.raises(DataError, match=r"^a\.png: .*inside a decoder"):
+        decode_image(data, name="a.png")
+
+
+def test_too_little_memory_is_not_the_files_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    data = encode_png(_picture())
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    with pytest.raises(MemoryError):
+        decode_image(data, name="a.png")
 
 
 @pytest.mark.parametrize(
