@@ -1,25 +1,38 @@
 """Files and folders that appear under their final name complete, or not at all.
 
-Everything is written to a hidden sibling of the target, flushed to the disk, and renamed. A process
-that was killed leaves its sibling behind; the next writer of the same target removes it.
+Everything is written to a hidden sibling `.NAME.xxxxxxxx.partial` of the target, flushed to the
+disk, and renamed. A process that was killed leaves its sibling behind; the next `AtomicPath` of the
+same target removes it.
+
+The system cannot replace a folder in one step. The old one steps aside as
+`.NAME.xxxxxxxx.replaced`, the new one takes its name, and only then the old one is removed. After a
+kill between these steps `put_back`, with which every `AtomicPath` begins, gives the old one its
+name again.
+
+Each sibling is locked (flock) by the process that works on it: a lock tells who lives.
 """
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import secrets
 import shutil
+import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
 from pgan_toolkit.errors import UsageError
 
-__all__ = ["AtomicPath", "atomic_write_bytes"]
+__all__ = ["AtomicPath", "atomic_write_bytes", "put_back"]
 
-_SUFFIX = ".partial"
-_ABANDONED_AFTER_S = 60.0  # longer than it takes a writer to lock what it has just created
+_PARTIAL, _REPLACED = ".partial", ".replaced"
+_TOKEN_DIGITS = 8
+_LONG_NAME_BYTES = 200  # of the 255 that file systems take: leaves room for token and suffix
+_LOCKED_WITHIN_S = 60.0  # longer than it takes a writer to lock what it has just created, empty
 
 
 def atomic_write_bytes(path: Path, data: bytes) -> None:
@@ -40,9 +53,10 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
         The disk is full or the folder cannot be written to; the old file is then untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _sibling(path)
+    temporary = _sibling(path, _PARTIAL)
     try:
         with temporary.open("xb") as file:
+            _lock(file.fileno())
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -50,6 +64,25 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
     except BaseException:
         _remove(temporary)
         raise
+
+
+def put_back(path: Path) -> None:
+    """Give a folder its name again that a killed writer had moved aside to replace it.
+
+    Does nothing if the name is taken, there is nothing to put back, or its writer lives. Where
+    there are several, the one that was moved last is put back.
+
+    Parameters
+    ----------
+    path : Path
+        The final name.
+    """
+    with contextlib.suppress(OSError):  # no such folder, or a disk that is only read
+        if os.path.lexists(path):
+            return
+        replaced = [entry for entry in _siblings(path, _REPLACED) if not _in_work(entry)]
+        if replaced:
+            max(replaced, key=lambda entry: entry.lstat().st_ctime_ns).rename(path)
 
 
 class AtomicPath:
@@ -84,11 +117,12 @@ class AtomicPath:
     ) -> None:
         self.path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a link
         self.overwrite = overwrite
+        put_back(self.path)
         self._refuse_existing()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(self.path)
-        self.temporary = _sibling(self.path)
-        self._lock = -1
+        self.temporary = _sibling(self.path, _PARTIAL)
+        self._handle = -1
         self._create(kind)
 
     def __enter__(self) -> Path:
@@ -127,7 +161,7 @@ class AtomicPath:
 
     def discard(self) -> None:
         """Remove what was written. Does nothing after `commit`."""
-        if self._lock >= 0:
+        if self._handle >= 0:
             _remove(self.temporary)
         self._unlock()
 
@@ -140,12 +174,10 @@ class AtomicPath:
     def _create(self, kind: Literal["file", "folder"]) -> None:
         if kind == "folder":
             self.temporary.mkdir()
-            self._lock = os.open(self.temporary, os.O_RDONLY)
+            self._handle = os.open(self.temporary, os.O_RDONLY)
         else:
-            self._lock = os.open(self.temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        # The lock tells other writers that this one lives; file systems without locks do without.
-        with contextlib.suppress(OSError):
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._handle = os.open(self.temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        _lock(self._handle)
 
     def _flush(self) -> None:
         if self.temporary.is_dir():
@@ -161,57 +193,103 @@ class AtomicPath:
 
     def _swap(self) -> None:
         """Rename onto a folder, which the system allows only when nothing is in the way."""
-        old = None
-        if os.path.lexists(self.path):
-            old = _sibling(self.path)
-            self.path.rename(old)
-        try:
+        if not os.path.lexists(self.path):
             self.temporary.rename(self.path)
-        except BaseException:
-            if old is not None:
+            return
+        old = _sibling(self.path, _REPLACED)
+        with _locked(self.path):
+            self.path.rename(old)
+            try:
+                self.temporary.rename(self.path)
+            except BaseException:
                 old.rename(self.path)
-            raise
-        if old is not None:
-            _remove(old)
+                raise
+            _remove_replaced(old, self.path)
 
     def _unlock(self) -> None:
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
 
-def _sibling(path: Path) -> Path:
-    return path.with_name(f".{_shortened(path.name)}.{secrets.token_hex(4)}{_SUFFIX}")
+def _sibling(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{_prefix(path)}{secrets.token_hex(_TOKEN_DIGITS // 2)}{suffix}")
 
 
-def _shortened(name: str) -> str:
-    """As much of a name as leaves room for the rest within a file system's 255 bytes."""
-    return os.fsencode(name)[:200].decode("utf-8", "ignore")
+def _siblings(path: Path, suffix: str) -> Iterator[Path]:
+    """Whatever `_sibling` may have named for this path."""
+    prefix = _prefix(path)
+    for entry in path.parent.iterdir():
+        token = entry.name.removeprefix(prefix).removesuffix(suffix)
+        if entry.name == f"{prefix}{token}{suffix}" and len(token) == _TOKEN_DIGITS:
+            yield entry
+
+
+def _prefix(path: Path) -> str:
+    """A dot and the name; of a long name its start and a digest, for no two may share it."""
+    name = os.fsencode(path.name)
+    if len(name) <= _LONG_NAME_BYTES:
+        return f".{path.name}."
+    digest = hashlib.blake2b(name, digest_size=8).hexdigest()
+    return f".{name[: _LONG_NAME_BYTES - 20].decode('utf-8', 'ignore')}.{digest}."
 
 
 def _remove_abandoned(path: Path) -> None:
-    prefix = f".{_shortened(path.name)}."
-    for entry in path.parent.iterdir():
-        token = entry.name.removeprefix(prefix).removesuffix(_SUFFIX)
-        if entry.name == f"{prefix}{token}{_SUFFIX}" and len(token) == 8 and _abandoned(entry):
+    """Remove what killed writers left; what they replaced only beside what replaced it."""
+    for entry in _siblings(path, _PARTIAL):
+        if not _just_created(entry) and not _in_work(entry):
             _remove(entry)
+    for entry in _siblings(path, _REPLACED):
+        if not _in_work(entry) and os.path.lexists(path):
+            _remove_replaced(entry, path)
 
 
-def _abandoned(entry: Path) -> bool:
+def _remove_replaced(entry: Path, path: Path) -> None:
+    # Half removed, it must not look like something to put back.
+    _remove(entry.rename(_sibling(path, _PARTIAL)))
+
+
+def _just_created(entry: Path) -> bool:
+    """Whether its writer may be about to lock it."""
     try:
-        if time.time() - entry.lstat().st_mtime < _ABANDONED_AFTER_S:
-            return False
+        status = entry.lstat()
+        empty = not any(entry.iterdir()) if stat.S_ISDIR(status.st_mode) else status.st_size == 0
+    except OSError:
+        return True
+    return empty and time.time() - status.st_mtime < _LOCKED_WITHIN_S
+
+
+def _in_work(entry: Path) -> bool:
+    """Whether a process has locked it, as far as the file system can tell."""
+    try:
         handle = os.open(entry, os.O_RDONLY)
     except OSError:
-        return False
+        return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return False  # its writer lives, or the file system cannot tell
+        return True  # its writer lives, or there are no locks here
     else:
-        return True
+        return False
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of an existing file or folder, whatever it is renamed to meanwhile."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        _lock(handle)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int) -> None:
+    # File systems without locks do without.
+    with contextlib.suppress(OSError):
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _remove(path: Path) -> None:

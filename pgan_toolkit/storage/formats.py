@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.storage.atomic import put_back
 from pgan_toolkit.storage.base import StoredSink, StoredSource
 from pgan_toolkit.storage.folder import FolderSink, FolderSource, list_files
 from pgan_toolkit.storage.hdf5 import Hdf5MultiresSink, Hdf5Sink, Hdf5Source
@@ -45,6 +46,8 @@ _READABLE = "a folder of pictures, a zip file, or an HDF5 file"
 def open_source(path: Path | str) -> StoredSource:
     """Open a data set of any supported format, told by its contents.
 
+    A folder that a killed writer had moved aside to replace it gets its name again (`put_back`).
+
     Parameters
     ----------
     path : Path | str
@@ -63,6 +66,7 @@ def open_source(path: Path | str) -> StoredSource:
         It holds no pictures, is damaged, or is of a format that is not supported.
     """
     path = _local(path)
+    put_back(path)
     if path.is_dir():
         source: StoredSource = FolderSource(path)
     elif path.is_file():

@@ -1,12 +1,16 @@
 import errno
 import fcntl
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pgan_toolkit.errors import UsageError
-from pgan_toolkit.storage.atomic import AtomicPath, atomic_write_bytes
+from pgan_toolkit.storage import open_source
+from pgan_toolkit.storage.atomic import AtomicPath, atomic_write_bytes, put_back
 
 
 def names(folder: Path) -> list[str]:
@@ -121,20 +125,129 @@ def test_discard_after_commit_does_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a"]
 
 
-def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
-    abandoned, young, live = (
-        tmp_path / f".a.{token}.partial" for token in ("00000001", "00000002", "00000003")
-    )
-    for path in (abandoned, young, live, tmp_path / ".a.notes.partial"):
+def sibling(folder: Path, number: int, suffix: str = "partial") -> Path:
+    return folder / f".a.{number:08x}.{suffix}"
+
+
+def test_what_a_killed_writer_left_is_removed_at_once_unless_its_lock_is_held(
+    tmp_path: Path,
+) -> None:
+    abandoned, live, empty = (sibling(tmp_path, number) for number in (1, 2, 3))
+    folder, empty_folder = (sibling(tmp_path, number) for number in (4, 5))
+    for path in (abandoned, live, tmp_path / ".a.notes.partial", tmp_path / ".ab.00000001.partial"):
         path.write_bytes(b"x")
-    for path in (abandoned, live):
-        os.utime(path, (0, 0))
+    empty.touch()
+    empty_folder.mkdir()
+    folder.mkdir()
+    (folder / "x").touch()
     with live.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         AtomicPath(tmp_path / "a").commit()
-    assert names(tmp_path) == [
-        ".a.00000002.partial",
-        ".a.00000003.partial",
-        ".a.notes.partial",
-        "a",
-    ]
+    # What is new and empty may belong to a writer that is about to lock it.
+    kept = [live, empty, empty_folder, tmp_path / ".a.notes.partial"]
+    assert names(tmp_path) == sorted([*(p.name for p in kept), ".ab.00000001.partial", "a"])
+
+
+def test_what_is_empty_is_removed_when_it_is_old(tmp_path: Path) -> None:
+    file, folder = sibling(tmp_path, 1), sibling(tmp_path, 2)
+    file.touch()
+    folder.mkdir()
+    for path in (file, folder):
+        os.utime(path, (0, 0))
+    AtomicPath(tmp_path / "a").commit()
+    assert names(tmp_path) == ["a"]
+
+
+def test_writers_of_one_target_leave_each_others_work_alone(tmp_path: Path) -> None:
+    first = AtomicPath(tmp_path / "a", kind="folder", overwrite=True)
+    (first.temporary / "x").write_bytes(b"first")
+    second = AtomicPath(tmp_path / "a", kind="folder", overwrite=True)
+    (second.temporary / "x").write_bytes(b"second")
+    first.commit()
+    second.commit()
+    assert (tmp_path / "a" / "x").read_bytes() == b"second"
+    assert names(tmp_path) == ["a"]
+
+
+KILLED_WHILE_REPLACING = """
+import os, signal, sys
+from pathlib import Path
+from pgan_toolkit.storage.atomic import AtomicPath
+
+step, rename = int(sys.argv[2]), Path.rename
+
+def rename_or_die(self, target):
+    global step
+    if step == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    step -= 1
+    return rename(self, target)
+
+Path.rename = rename_or_die
+with AtomicPath(Path(sys.argv[1]), kind="folder", overwrite=True) as temporary:
+    (temporary / "x").write_bytes(b"new")
+"""
+
+
+def killed_while_replacing(target: Path, step: int) -> None:
+    target.mkdir()
+    (target / "x").write_bytes(b"old")
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_WHILE_REPLACING, str(target), str(step)], check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(("step", "expected"), [(0, b"old"), (1, b"old"), (2, b"new")])
+def test_a_kill_at_any_step_of_replacing_a_folder_loses_nothing(
+    tmp_path: Path, step: int, expected: bytes
+) -> None:
+    target = tmp_path / "a"
+    killed_while_replacing(target, step)
+    assert target.exists() == (step != 1)
+    with pytest.raises(UsageError, match="exists already"):
+        AtomicPath(target, kind="folder")
+    assert (target / "x").read_bytes() == expected
+    AtomicPath(target, kind="folder", overwrite=True).discard()
+    assert names(tmp_path) == ["a"]
+    assert (target / "x").read_bytes() == expected
+
+
+def test_opening_a_data_set_puts_back_what_a_killed_writer_moved_aside(tmp_path: Path) -> None:
+    target = tmp_path / "a"
+    killed_while_replacing(target, 1)
+    (next(tmp_path.glob(".a.*.replaced")) / "f.png").write_bytes(b"only listed")
+    assert open_source(target).keys() == ("f",)
+
+
+def test_what_is_being_replaced_is_neither_put_back_nor_removed(tmp_path: Path) -> None:
+    replaced = sibling(tmp_path, 1, "replaced")
+    replaced.mkdir()
+    handle = os.open(replaced, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    put_back(tmp_path / "a")
+    AtomicPath(tmp_path / "a").commit()
+    assert names(tmp_path) == [replaced.name, "a"]
+    os.close(handle)
+    (tmp_path / "a").unlink()
+    put_back(tmp_path / "a")
+    assert names(tmp_path) == ["a"]
+    assert (tmp_path / "a").is_dir()
+
+
+def test_nothing_to_put_back_is_no_error(tmp_path: Path) -> None:
+    put_back(tmp_path / "none" / "a")
+    put_back(tmp_path / "a")
+    assert names(tmp_path) == []
+
+
+def test_long_names_with_one_beginning_do_not_share_their_siblings(tmp_path: Path) -> None:
+    first, second = (tmp_path / (210 * "n" + end) for end in "ab")
+    with AtomicPath(first) as left:
+        left.write_bytes(b"x")
+        abandoned = left.with_name(left.name.replace(".partial", "")[:-8] + "00000001.partial")
+        abandoned.write_bytes(b"x")
+        AtomicPath(second).commit()
+        assert abandoned.exists()
+    AtomicPath(first, overwrite=True).commit()
+    assert names(tmp_path) == [first.name, second.name]
