@@ -20,7 +20,7 @@ _REDUCED_SIGMA = 5.0  # the blur's sigma after reduction: smooth enough to inter
 _BLUR_REACH = 4.0  # the kernel ends at 4 sigma, as scipy.ndimage's does
 _FEATHER_REACH = 4 / 3  # in units of the padding: where clip(3m + 1, 0, 1) ends
 _STRIP_ROWS = 32
-_MEDIAN_SAMPLES = 1_000_000
+_MEDIAN_SAMPLES = 250_000
 _MEDIAN_BINS = 4096  # of 1/16 grey level
 
 _Float = NDArray[np.float32]
@@ -155,7 +155,7 @@ class _Feather:
         )
 
     def _median_colour(self) -> _Float:
-        """Median per channel of the blended picture, from a regular grid of a million pixels."""
+        """Median per channel of the blended picture, from a regular grid of its pixels."""
         height, width = self._padded.shape[:2]
         step = max(1, int(np.sqrt(height * width / _MEDIAN_SAMPLES)))
         rows, columns = np.arange(0, height, step), np.arange(0, width, step)

@@ -30,8 +30,8 @@ def warp_quad(
     image : Image
         uint8 (H, W, 3).
     quad : Quad
-        float64 (4, 2), corners in pixels: top left, bottom left, bottom right, top right. Pixel
-        (0, 0) covers 0..1 at offset 0.5: the corner coordinates are those of pixel centres + 0.5.
+        float64 (4, 2), corners in pixels: top left, bottom left, bottom right, top right. Whole
+        numbers are the centres of pixels, so that -0.5 .. width - 0.5 is the whole picture.
     size : int
         Side of the result, pixels.
     final_filter : "box" or "lanczos"
@@ -46,30 +46,34 @@ def warp_quad(
     four = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), np.uint8)
     side = _SUPERSAMPLING * size
     if final_filter == "lanczos":
-        large = cv2.cvtColor(_sampled(four, quad, side, 0, side), cv2.COLOR_RGBA2RGB)
-        return lanczos_resize(np.asarray(large, np.uint8), width=size, height=size)
-    result = np.empty((size, size, 3), np.uint8)
+        large = np.empty((side, side, 4), np.uint8)
+        _sample(four, quad, side, 0, out=large)
+        return lanczos_resize(_rgb(large), width=size, height=size)
+    result = np.empty((size, size, 4), np.uint8)
+    samples = np.empty((min(_STRIP_ROWS, side), side, 4), np.uint8)
     for top in range(0, side, _STRIP_ROWS):
-        rows = min(_STRIP_ROWS, side - top)
-        strip = _sampled(four, quad, side, top, rows)
-        small = cv2.resize(strip, (size, rows // _SUPERSAMPLING), interpolation=cv2.INTER_AREA)
-        first = top // _SUPERSAMPLING
-        result[first : first + len(small)] = small[:, :, :3]
-    return result
+        strip = samples[: min(_STRIP_ROWS, side - top)]
+        _sample(four, quad, side, top, out=strip)
+        first, rows = top // _SUPERSAMPLING, len(strip) // _SUPERSAMPLING
+        part = result[first : first + rows]
+        cv2.resize(strip, (size, rows), dst=part, interpolation=cv2.INTER_AREA)
+    return _rgb(result)
 
 
-def _sampled(four: _Rgba, quad: Quad, side: int, first_row: int, rows: int) -> _Rgba:
-    """Rows of the supersampled picture, bilinear."""
-    return np.asarray(
-        cv2.warpAffine(
-            four,
-            _to_source(quad, side, first_row),
-            (side, rows),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        ),
-        np.uint8,
+def _sample(four: _Rgba, quad: Quad, side: int, first_row: int, *, out: _Rgba) -> None:
+    """Fill rows of the supersampled picture, bilinear."""
+    cv2.warpAffine(
+        four,
+        _to_source(quad, side, first_row),
+        (side, len(out)),
+        dst=out,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
     )
+
+
+def _rgb(four: _Rgba) -> Image:
+    return np.asarray(cv2.cvtColor(four, cv2.COLOR_RGBA2RGB), np.uint8)
 
 
 def _to_source(quad: Quad, side: int, first_row: int) -> NDArray[np.float64]:
