@@ -30,6 +30,7 @@ __all__ = [
     "extra_facts",
     "folder_facts",
     "package_facts",
+    "usable_cores",
 ]
 
 State = Literal["ok", "missing", "broken", "note"]
@@ -106,7 +107,7 @@ def decoder_facts() -> list[Fact]:
 
 def device_facts() -> list[Fact]:
     """CPU cores and memory that this process may use, and CUDA devices or why there are none."""
-    cores, total = _usable_cores(), os.cpu_count()
+    cores, total = usable_cores(), os.cpu_count()
     facts = [
         Fact("devices", "CPU", "ok", f"{cores:g} of {total} cores usable"),
         Fact("devices", "memory", "ok", _memory()),
@@ -147,6 +148,16 @@ def folder_facts(folder: Path) -> list[Fact]:
         "30,000 pictures of 1024x1024 take about 30 GiB as PNG" if scarce else "",
     )
     return [room, _locking(folder)]
+
+
+def usable_cores() -> float:
+    """Cores that the scheduler and the container's quota (cgroup 2) leave to this process."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = float(len(affinity(0)) if affinity else os.cpu_count() or 1)
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (_CGROUP / "cpu.max").read_text().split()
+        cores = min(cores, int(quota) / int(period))
+    return cores
 
 
 def _package(name: str, module: str, *, essential: bool) -> Fact:
@@ -213,16 +224,6 @@ def _decoder(features: ModuleType, name: str, feature: str) -> Fact:
     elif name == "PNG":
         version = f"zlib {version}"
     return Fact("decoders", name, "ok", version, essential=essential)
-
-
-def _usable_cores() -> float:
-    """Cores that the scheduler and the container's quota leave to this process."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = float(len(affinity(0)) if affinity else os.cpu_count() or 1)
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = (_CGROUP / "cpu.max").read_text().split()
-        cores = min(cores, int(quota) / int(period))
-    return cores
 
 
 def _memory() -> str:

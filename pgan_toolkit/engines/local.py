@@ -7,12 +7,15 @@ import pickle
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
+from multiprocessing import resource_tracker
 from typing import Any, Generic, TypeVar
 
+from pgan_toolkit.environment import usable_cores
 from pgan_toolkit.errors import SetupError
 
 __all__ = ["available_cores", "ordered_map"]
@@ -31,10 +34,8 @@ _failure: Exception | None = None
 
 
 def available_cores() -> int:
-    """Cores that this process may use: affinity is respected where the system has it."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Whole cores that this process may use, 1 or more: affinity and a container's quota count."""
+    return max(1, int(usable_cores()))
 
 
 def ordered_map(
@@ -44,12 +45,15 @@ def ordered_map(
     prepare: Callable[[], State],
     on_lost: Callable[[Item], Value],
     workers: int,
-) -> Iterator[Value]:
+) -> Generator[Value, None, None]:
     """Apply `work` to every item and yield the results in the items' order.
 
     At most 4 items per worker are in flight, whatever the number of items. With one worker the
     work is done in this process. When a worker dies (killed for memory, a crash in a library), the
     items in flight are tried again one at a time, so that the one that kills its worker is found.
+
+    A caller that may stop before the end does so in `with contextlib.closing(results)`: the
+    processes are then gone when the block is left, however it is left.
 
     Parameters
     ----------
@@ -127,7 +131,8 @@ class _Pool(Generic[State, Item, Value]):
 
     def _submit(self, item: Item) -> Future[Value]:
         try:
-            return self._executor.submit(_apply, self._work, item)
+            with _interrupts_held_back():
+                return self._executor.submit(_apply, self._work, item)
         except BrokenProcessPool as error:  # a worker died just before: the same as just after
             refused: Future[Value] = Future()
             refused.set_exception(error)
@@ -137,7 +142,9 @@ class _Pool(Generic[State, Item, Value]):
         """Go on with one process, and see that it lives before an item can be blamed."""
         for _ in range(_ATTEMPTS_ALONE):
             self._restart(1)
-            if not _worker_died(self._executor.submit(_is_alive)):
+            with _interrupts_held_back():
+                alive = self._executor.submit(_is_alive)
+            if not _worker_died(alive):
                 return
         raise SetupError(
             "worker processes end as they start: too little memory for what they prepare, a crash "
@@ -157,6 +164,23 @@ class _Pool(Generic[State, Item, Value]):
             initializer=_initialize,
             initargs=(self._prepare,),
         )
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Hold Ctrl-C back from this thread, and from the processes that it starts meanwhile.
+
+    They are born with it held back, so that none is told while a worker still imports: a worker
+    that was not yet able to ignore it would print a traceback. In this thread one that came
+    meanwhile is told at the end; ignored, it would be lost.
+    """
+    # Started later, beside the first worker, it would let Ctrl-C through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _initialize(prepare: Callable[[], Any]) -> None:

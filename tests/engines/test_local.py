@@ -2,15 +2,18 @@
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import engine_work as jobs
 import pytest
 
+from pgan_toolkit import environment
 from pgan_toolkit.engines import available_cores, ordered_map
 from pgan_toolkit.errors import DataError, SetupError
 
@@ -144,6 +147,83 @@ def test_closed_early_it_leaves_no_process() -> None:
     assert len(workers) == 2
     results.close()
     assert not any(worker.is_alive() for worker in workers)
+
+
+def test_a_consumer_that_fails_leaves_no_process_while_its_error_is_still_held() -> None:
+    results = _map(jobs.add, range(1000), workers=2)
+    with pytest.raises(KeyError) as held:  # as the traceback of an interruption is
+        _stop_at(results, 3)
+    assert held.value.args == (103,)
+    assert multiprocessing.active_children() == []
+
+
+def _stop_at(results, count: int) -> None:
+    with closing(results):
+        for number, result in enumerate(results):
+            if number == count:
+                raise KeyError(result)
+
+
+INTERRUPTED_AT_THE_START = """
+import slow_work as jobs
+from pgan_toolkit.engines import ordered_map
+
+def items():
+    yield 1
+    print("one is submitted", flush=True)
+    yield 2
+    print("two are submitted", flush=True)
+    yield from range(3, 100)
+
+if __name__ == "__main__":
+    try:
+        list(ordered_map(jobs.add, items(), prepare=jobs.ready, on_lost=jobs.lost, workers=2))
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+def test_ctrl_c_while_workers_import_is_told_by_the_parent_alone(tmp_path: Path) -> None:
+    (tmp_path / "slow_work.py").write_text("import time; time.sleep(1)\nfrom engine_work import *")
+    (tmp_path / "mine.py").write_text(INTERRUPTED_AT_THE_START)
+    with subprocess.Popen(
+        [sys.executable, str(tmp_path / "mine.py")],
+        env={**os.environ, "PYTHONPATH": f"{Path(__file__).parent}:{tmp_path}"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        assert running.stdout.readline() == "one is submitted\n"
+        time.sleep(0.3)
+        os.killpg(running.pid, signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert err == ""
+    assert out.splitlines()[-1] == "interrupted"
+    assert running.returncode == 0
+
+
+def test_interrupts_reach_this_process_again_after_its_workers_have_started() -> None:
+    results = _map(jobs.add, range(100), workers=2)
+    with closing(results):
+        next(results)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("50000 100000", 1), ("190000 100000", 1)])
+def test_a_containers_quota_is_respected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, cores: int
+) -> None:
+    (tmp_path / "cpu.max").write_text(quota)
+    monkeypatch.setattr(environment, "_CGROUP", tmp_path)
+    assert available_cores() == cores
+
+
+def test_no_quota_leaves_the_cores_of_the_affinity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpu.max").write_text("max 100000")
+    monkeypatch.setattr(environment, "_CGROUP", tmp_path)
+    assert available_cores() == len(os.sched_getaffinity(0))
 
 
 def test_cores_are_those_that_this_process_may_use() -> None:
