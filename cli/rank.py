@@ -1,14 +1,15 @@
 """`pgan-toolkit rank`."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 from pgan_cli.options import quiet_option, workers_option
 
-from pgan_toolkit.celebahq import rank_pictures
+from pgan_toolkit.celebahq import Ranking, rank_pictures
 from pgan_toolkit.engines import available_cores
-from pgan_toolkit.errors import DataError
-from pgan_toolkit.storage import atomic_write_bytes
+from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.storage import AtomicPath
 
 __all__ = ["rank"]
 
@@ -37,18 +38,30 @@ def rank(
     PICTURES are files, folders and datasets. A high score means: detail at all frequencies, in
     all directions alike; no blur, screens, blocks or noise. Scores compare pictures of one size.
     """
-    ranking = rank_pictures(
-        pictures, workers=workers or available_cores(), mode="quiet" if quiet else "auto"
-    )
-    if table is not None:
-        atomic_write_bytes(table, ranking.to_csv().encode())
-    elif not quiet:
+    # The table's place is taken before hours of scoring, not found wanting after them.
+    with nullcontext() if table is None else _place(table) as place:
+        ranking = rank_pictures(
+            pictures, workers=workers or available_cores(), mode="quiet" if quiet else "auto"
+        )
+        if place is not None:
+            place.write_bytes(ranking.to_csv().encode())
+    if table is None and not quiet:
         for picture in ranking.pictures:
             click.echo(f"{picture.quality.score:8.3f}  {picture.name}")
     if ranking.unreadable:
-        total = len(ranking.pictures) + len(ranking.unreadable)
-        reasons = "\n".join(f"  {picture.reason}" for picture in ranking.unreadable)
-        raise DataError(
-            f"{len(ranking.unreadable):,} of {total:,} pictures could not be scored "
-            f"(the others were):\n{reasons}"
-        )
+        raise _unreadable(ranking)
+
+
+def _place(table: Path) -> AtomicPath:
+    if not table.parent.is_dir():
+        raise UsageError(f"{table}: there is no folder {table.parent}; make it, or name another")
+    return AtomicPath(table, overwrite=True)
+
+
+def _unreadable(ranking: Ranking) -> DataError:
+    total = len(ranking.pictures) + len(ranking.unreadable)
+    reasons = "\n".join(f"  {picture.reason}" for picture in ranking.unreadable)
+    return DataError(
+        f"{len(ranking.unreadable):,} of {total:,} pictures could not be scored "
+        f"(the others were):\n{reasons}"
+    )

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import os
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -21,7 +23,10 @@ __all__ = ["Ranking", "ScoredPicture", "UnreadablePicture", "rank_pictures"]
 
 @dataclass(frozen=True)
 class ScoredPicture:
-    """A picture and its quality: `name` says where it is, `quality` what was measured."""
+    """A picture and its quality: `name` says where it is, `quality` what was measured.
+
+    Bytes of a name that are not UTF-8 are escaped, so that it can be printed and stored.
+    """
 
     name: str
     quality: QualityReport
@@ -87,7 +92,10 @@ def rank_pictures(
         workers=max(min(workers, len(items)), 1),
     )
     scored, unreadable = [], []
-    with Progress(len(items), label="scoring", unit="picture", mode=mode) as bar:
+    with (
+        closing(results),  # stopped early, its processes end with it
+        Progress(len(items), label="scoring", unit="picture", mode=mode) as bar,
+    ):
         for result in results:
             if isinstance(result, ScoredPicture):
                 scored.append(result)
@@ -122,18 +130,22 @@ class _Reader:
 
 
 def _measure(reader: _Reader, item: _Item) -> ScoredPicture | UnreadablePicture:
-    name = reader.name(item)
+    name = _escaped(reader.name(item))
     try:
         return ScoredPicture(name, measure_quality(reader.read(item)))
     except (DataError, OSError) as error:
-        reason = str(error)
+        reason = _escaped(str(error))
         return UnreadablePicture(name, reason if name in reason else f"{name}: {reason}")
 
 
 def _lost(paths: tuple[Path, ...], item: _Item) -> UnreadablePicture:
-    name = f"{paths[item.source]} [{item.number}]"
+    name = _escaped(f"{paths[item.source]} [{item.number}]")
     reason = "its worker died twice (out of memory, or a crash in a library)"
     return UnreadablePicture(name, f"{name}: {reason}")
+
+
+def _escaped(text: str) -> str:
+    return text if text.isascii() else os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 def _is_picture(path: Path) -> bool:

@@ -80,6 +80,21 @@ def test_pictures_that_cannot_be_scored_are_apart_with_the_reason(
     assert all(f"/{name}" in reason for name, reason in reasons.items())
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_names_that_are_no_utf8_are_escaped(folder: Path, workers: int) -> None:
+    good, bad = (
+        Path(os.fsdecode(os.fsencode(folder) + name)) for name in (b"/g\xe9.jpg", b"/b\xe9.jpg")
+    )
+    shutil.copy(folder / "original.jpg", good)
+    bad.write_bytes(b"no picture")
+    ranking = _rank(good, bad, workers=workers)
+    assert [picture.name for picture in ranking.pictures] == [rf"{folder}/g\xe9.jpg"]
+    assert [picture.name for picture in ranking.unreadable] == [rf"{folder}/b\xe9.jpg"]
+    assert r"b\xe9.jpg" in ranking.unreadable[0].reason
+    ranking.to_csv().encode()
+    ranking.unreadable[0].reason.encode()
+
+
 def test_one_picture_that_cannot_be_read_is_a_result(samples: Path) -> None:
     (missing,) = _rank(samples / "img_celeba" / "empty.jpg").unreadable
     assert isinstance(missing, UnreadablePicture)

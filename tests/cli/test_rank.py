@@ -1,6 +1,7 @@
 """`pgan-toolkit rank` as a user sees it."""
 
 import csv
+import os
 import shutil
 from pathlib import Path
 
@@ -76,6 +77,47 @@ def test_one_file_that_cannot_be_read_is_named(samples: Path, name: str) -> None
     assert done.code in (2, 3)
     assert f"{name}.jpg" in done.err
     assert "internal error" not in done.err
+
+
+def test_a_table_that_cannot_be_written_is_told_before_anything_is_scored(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def score(*_: object, **__: object) -> None:
+        pytest.fail("scored first")
+
+    monkeypatch.setattr("pgan_cli.rank.rank_pictures", score)
+    done = run_main("rank", pictures, "--csv", tmp_path / "typo" / "scores.csv")
+    assert done.code == 2
+    assert f"there is no folder {tmp_path}/typo" in done.err
+    assert not (tmp_path / "typo").exists()
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path / ".scores.csv"))
+
+    monkeypatch.setattr("pgan_toolkit.storage.atomic.os.open", refuse)
+    done = run_main("rank", pictures, "--csv", tmp_path / "scores.csv")
+    assert done.code == 4
+    assert "Permission denied; choose a place that you may write to" in done.err
+
+
+def test_an_earlier_table_stays_when_nothing_can_be_ranked(tmp_path: Path) -> None:
+    (tmp_path / "scores.csv").write_text("old")
+    done = run_main("rank", tmp_path / "none", "--csv", tmp_path / "scores.csv")
+    assert done.code == 2
+    assert (tmp_path / "scores.csv").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
+
+
+def test_a_name_that_is_no_utf8_is_printed_and_stored_escaped(
+    pictures: Path, tmp_path: Path
+) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg"))
+    shutil.copy(pictures / "original.jpg", odd)
+    done = run_main("rank", odd, "--workers", 1, "--quiet", "--csv", tmp_path / "scores.csv")
+    assert done == (0, "", "")
+    assert rf"{tmp_path}/\xff.jpg" in (tmp_path / "scores.csv").read_text()
+    done = run_main("rank", odd, "--workers", 1)
+    assert (done.code, done.out.split()[1]) == (0, rf"{tmp_path}/\xff.jpg")
 
 
 def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
