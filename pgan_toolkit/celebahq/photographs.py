@@ -15,9 +15,9 @@ from typing import Literal
 from pgan_toolkit.arrays import Landmarks
 from pgan_toolkit.celebahq.landmarks import LandmarkTable, read_landmarks
 from pgan_toolkit.errors import DataError
+from pgan_toolkit.storage import PICTURE_EXTENSIONS
 
 __all__ = [
-    "PICTURE_EXTENSIONS",
     "TABLE_NAMES",
     "LandmarkChoice",
     "Photograph",
@@ -28,9 +28,6 @@ __all__ = [
 
 LandmarkChoice = Literal["annotations", "detect"] | Path
 """Where landmarks come from: a table found in the source, the detector, or a table by name."""
-
-PICTURE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif")
-"""Files with other extensions are left out and counted."""
 
 TABLE_NAMES = ("list_landmarks_celeba.txt", "landmarks.txt", "landmarks.csv", "landmarks.json")
 """Names under which a landmark table is looked for, in this order."""
@@ -121,7 +118,8 @@ def find_photographs(src: Path, *, landmarks: LandmarkChoice = "annotations") ->
     """Find the photographs below a folder and pair them with their landmarks.
 
     Pictures are taken from `src/img_celeba` or `src/Img/img_celeba` if there is one, else from
-    `src` and its sub-folders (hidden ones and links to folders are not followed).
+    `src` and its sub-folders (hidden ones and links to folders are not followed). Files without one
+    of storage's `PICTURE_EXTENSIONS` are left out and counted.
 
     Parameters
     ----------
@@ -139,8 +137,9 @@ def find_photographs(src: Path, *, landmarks: LandmarkChoice = "annotations") ->
     Raises
     ------
     DataError
-        There is no such folder, no picture, no table, two pictures of one key, only CelebA's
-        packed or aligned pictures, or a table that names none of the pictures.
+        There is no such folder, no picture, no table, two pictures of one key, a folder that
+        cannot be read, only CelebA's packed or aligned pictures, or a table that names none of
+        the pictures.
     """
     if not src.is_dir():
         got = "is a file" if src.exists() else "does not exist"
@@ -180,8 +179,14 @@ def _list_pictures(folder: Path) -> tuple[dict[str, str], tuple[str, ...]]:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        ordered = sorted(entries, key=lambda entry: entry.name)
+    try:
+        with os.scandir(folder) as entries:
+            ordered = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(
+            f"{folder}: the folder cannot be read ({error.strerror}); make it readable, or move it "
+            "out of the photographs"
+        ) from error
     for entry in ordered:
         if entry.name.startswith("."):
             continue
@@ -203,7 +208,7 @@ def _no_pictures(src: Path, folder: Path, notes: tuple[str, ...]) -> DataError:
     if packed is not None:
         return DataError(_how_to_unpack(src, packed))
     found = notes[0] if notes else f"{folder}: the folder is empty"
-    return DataError(f"{found}; expected photographs: {', '.join(PICTURE_EXTENSIONS)}")
+    return DataError(f"{found}; expected photographs: {', '.join(sorted(PICTURE_EXTENSIONS))}")
 
 
 def _packed_archive(src: Path) -> Path | None:

@@ -19,9 +19,10 @@ __all__ = [
 
 LABELS_FILE = "dataset.json"
 PICTURE_EXTENSIONS = frozenset(
-    {".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif"}
+    | {".tif", ".tiff", ".bmp", ".ppm", ".pgm"}
 )
-"""Files with these extensions, in any case, are taken for pictures."""
+"""Files with these extensions, in any case, are taken for pictures, here and by a build."""
 
 _MAX_PART_BYTES = 240  # file systems take 255, the extension included
 

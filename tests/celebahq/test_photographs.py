@@ -7,6 +7,7 @@ import pytest
 from pgan_toolkit.celebahq.landmarks import COLUMNS
 from pgan_toolkit.celebahq.photographs import find_photographs, key_of
 from pgan_toolkit.errors import DataError
+from pgan_toolkit.storage import PICTURE_EXTENSIONS
 
 NUMBERS = "1 2 30 2 15 15 3 30 29 30"
 
@@ -115,6 +116,37 @@ def test_two_pictures_of_one_key_are_refused_by_name(tmp_path):
         find_photographs(tmp_path, landmarks="detect")
 
 
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    put(tmp_path, "a.jpg", "locked/b.jpg")
+    scandir = os.scandir
+
+    def refuse(folder):  # permissions would not stop a test that runs as root
+        if str(folder) == str(tmp_path / "locked"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(
+        DataError, match=r"/locked: the folder cannot be read \(Permission denied\)"
+    ):
+        find_photographs(tmp_path, landmarks="detect")
+
+
+def test_every_extension_that_a_data_set_takes_is_a_photographs_too(tmp_path):
+    names = [f"{extension[1:]}{extension}" for extension in PICTURE_EXTENSIONS]
+    put(tmp_path, *names, "capitals.JFIF")
+    found = find_photographs(tmp_path, landmarks="detect")
+    assert {item.path.name for item in found} == {*names, "capitals.JFIF"}
+    assert found.notes == ()
+    assert {".avif", ".jfif", ".jpe"} <= PICTURE_EXTENSIONS
+
+
+@pytest.mark.parametrize("page", ["landmarks.md", "formats.md"])
+def test_the_documents_list_every_extension(page):
+    text = (Path(__file__).parents[2] / "docs" / page).read_text()
+    assert [extension for extension in PICTURE_EXTENSIONS if extension not in text] == []
+
+
 def test_files_that_are_no_pictures_are_counted(tmp_path):
     put(tmp_path, "a.jpg", "b.heic", "c.heic", "README")
     (note,) = find_photographs(tmp_path, landmarks="detect").notes
@@ -127,7 +159,7 @@ def test_a_source_that_is_none_is_refused(tmp_path):
     with pytest.raises(DataError, match="is a file"):
         find_photographs(put(tmp_path, "a.jpg") / "a.jpg")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"empty; expected photographs: \.jpg"):
+    with pytest.raises(DataError, match=r"empty; expected photographs: .*\.jpg"):
         find_photographs(tmp_path / "empty")
     with pytest.raises(DataError, match=r"1 \.heic"):
         find_photographs(put(tmp_path / "phone", "b.heic"))
