@@ -37,9 +37,11 @@ def encoding_of(data: bytes) -> str:
             return encoding
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return {b"VP8 ": "WebP lossy", b"VP8L": "WebP lossless"}.get(data[12:16], "WebP")
+    if data[4:12] == b"ftypavif":
+        return "AVIF"
     return "other"
 
 
 def loss_of(encoding: str) -> Loss:
-    """Whether an encoding loses detail; "unknown" for those that may do either (TIFF, WebP)."""
+    """Whether an encoding loses detail; "unknown" for those that may do either (AVIF, TIFF, WebP)."""
     return _LOSS.get(encoding, "unknown")

@@ -17,6 +17,7 @@ from pgan_toolkit.storage.encodings import encoding_of, loss_of
         ("TIFF", {}, "TIFF", "unknown"),
         ("WEBP", {"lossless": True}, "WebP lossless", "lossless"),
         ("WEBP", {"quality": 80}, "WebP lossy", "lossy"),
+        ("AVIF", {}, "AVIF", "unknown"),
         ("GIF", {}, "other", "unknown"),
     ],
 )
