@@ -43,5 +43,5 @@ def encoding_of(data: bytes) -> str:
 
 
 def loss_of(encoding: str) -> Loss:
-    """Whether an encoding loses detail; "unknown" for those that may do either (AVIF, TIFF, WebP)."""
+    """Whether an encoding loses detail; "unknown" where it may do either (AVIF, TIFF, WebP)."""
     return _LOSS.get(encoding, "unknown")
