@@ -21,12 +21,13 @@ __all__ = ["MAX_MEGAPIXELS", "decode_image", "encode_jpeg", "encode_png", "image
 MAX_MEGAPIXELS = 100.0
 """Pictures beyond this are refused: the largest of CelebA in the wild has 60.5 megapixels."""
 
-# zlib level 2 after the filter by averages: a sixth of level 6's time for a tenth more bytes.
+# zlib level 1 after the filter against the row above: a seventh of level 6's time for an eighth
+# more bytes.
 _PNG_PARAMETERS = [
     cv2.IMWRITE_PNG_COMPRESSION,
-    2,
+    1,
     cv2.IMWRITE_PNG_FILTER,
-    cv2.IMWRITE_PNG_FILTER_AVG,
+    cv2.IMWRITE_PNG_FILTER_UP,
 ]
 _SIXTEEN_BIT_COLOURS = ("RGB;16B", "RGBA;16B", "LA;16B")  # in Pillow's words
 _ORIENTATION = 0x0112
