@@ -43,6 +43,7 @@ _ESSENTIAL = {
     "opencv-python-headless": "cv2",
     "scikit-image": "skimage",
     "h5py": "h5py",
+    "threadpoolctl": "threadpoolctl",
     "torch": "torch",
     "safetensors": "safetensors",
     "click": "click",

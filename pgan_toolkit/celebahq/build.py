@@ -5,6 +5,7 @@ bytes. The ledger says what is scored, the workspace holds what is rendered, and
 appears under its name in one step when it is complete.
 """
 
+import contextlib
 import time
 from collections.abc import Iterable, Sequence
 
@@ -100,9 +101,8 @@ def _score(plan: BuildPlan, ledger: Ledger, mode: ProgressMode) -> list[Verdict]
     failures = _Failures(plan.settings.max_failures)
     failures.count(plan.problems)
     total = len(plan.source)
-    with Progress(
-        total, label="scoring", unit="photograph", mode=mode, initial=total - len(todo)
-    ) as bar:
+    bar = Progress(total, label="scoring", unit="photograph", mode=mode, initial=total - len(todo))
+    with contextlib.closing(results), bar:
         _record(ledger, results, bar, failures)
     wanted = {photograph.key for photograph in plan.source}
     verdicts = select((row for row in ledger.rows() if row.photograph in wanted), plan.wish)
@@ -181,7 +181,8 @@ def _render(
         workers=min(plan.settings.processes, len(missing)),
     )
     done = len(kept) - len(missing)
-    with Progress(len(kept), label="rendering", unit="face", mode=mode, initial=done) as bar:
+    bar = Progress(len(kept), label="rendering", unit="face", mode=mode, initial=done)
+    with contextlib.closing(rendered), bar:
         for _ in rendered:
             bar.advance()
 

