@@ -202,6 +202,7 @@ def _report(plan: BuildPlan, ledger: Ledger, verdicts: Sequence[Verdict]) -> Non
         row_of=ledger.row,
         photographs={photograph.key: photograph.path for photograph in plan.source},
         worker=Worker(plan.worker_settings()),
+        threads=plan.settings.processes,
     )
 
 

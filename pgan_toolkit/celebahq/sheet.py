@@ -1,6 +1,8 @@
 """The contact sheet of a build: the best and the worst of what was kept, and what was not."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +22,7 @@ from pgan_toolkit.imaging import (
     encode_png,
     shrink_to_fit,
 )
-from pgan_toolkit.storage import atomic_write_bytes
+from pgan_toolkit.storage import atomic_write_bytes, read_file
 
 __all__ = ["write_contact_sheet"]
 
@@ -46,6 +48,12 @@ _GROUPS = (
 )
 
 
+class _Entry(NamedTuple):
+    verdict: Verdict
+    row: Row
+    path: Path
+
+
 def write_contact_sheet(
     path: Path,
     *,
@@ -53,6 +61,7 @@ def write_contact_sheet(
     row_of: Callable[[str], Row],
     photographs: Mapping[str, Path],
     worker: Worker,
+    threads: int,
 ) -> None:
     """Draw the first and the last of every verdict, and write the sheet as PNG.
 
@@ -68,38 +77,29 @@ def write_contact_sheet(
         Photograph key -> its file.
     worker : Worker
         Renders what was not kept; kept crops are read from its spool.
+    threads : int
+        Pictures that are made at once.
     """
-
-    def picture(verdict: Verdict) -> Image | None:
-        row = row_of(verdict.key)
-        if verdict.verdict == "kept":
-            name = worker.settings.spool / f"{verdict.key}.png"
-            return shrink_to_fit(decode_image(name.read_bytes(), name=str(name)), size_px=_TILE_PX)
-        shown = _shown(worker, row, photographs[row.photograph])
-        return None if shown is None else shrink_to_fit(shown, size_px=_TILE_PX)
-
-    sections = [
-        _section(group, verdicts, row_of, picture)
-        for group in _GROUPS
-        if any(verdict.verdict == group.verdict for verdict in verdicts)
-    ]
+    sections = []
+    with ThreadPoolExecutor(threads) as pool:
+        for group in _GROUPS:
+            members = [verdict for verdict in verdicts if verdict.verdict == group.verdict]
+            shown = _ends(members, group.most)
+            rows = [row_of(verdict.key) for verdict in shown]
+            entries = [
+                _Entry(verdict, row, photographs[row.photograph])
+                for verdict, row in zip(shown, rows, strict=True)
+            ]
+            pictures = pool.map(partial(_picture, worker), entries)
+            tiles = [
+                _tile(entry, image, group.colour)
+                for entry, image in zip(entries, pictures, strict=True)
+            ]
+            count = f"{len(members):,}" + (f", {len(shown)} shown" if shown != members else "")
+            if tiles:
+                sections.append(Section(tiles, title=f"{group.title} ({count})"))
     sheet = contact_sheet(sections, columns=_COLUMNS, tile_px=_TILE_PX)
     atomic_write_bytes(path, encode_png(sheet))
-
-
-def _section(
-    group: _Group,
-    verdicts: Sequence[Verdict],
-    row_of: Callable[[str], Row],
-    picture: Callable[[Verdict], Image | None],
-) -> Section:
-    members = [verdict for verdict in verdicts if verdict.verdict == group.verdict]
-    shown = _ends(members, group.most)
-    count = f"{len(members):,}" + (f", {len(shown)} shown" if shown != members else "")
-    tiles = [
-        _tile(verdict, row_of(verdict.key), picture(verdict), group.colour) for verdict in shown
-    ]
-    return Section(tiles, title=f"{group.title} ({count})")
 
 
 def _ends(verdicts: list[Verdict], most: int) -> list[Verdict]:
@@ -109,7 +109,8 @@ def _ends(verdicts: list[Verdict], most: int) -> list[Verdict]:
     return verdicts[: most // 2] + verdicts[-most // 2 :]
 
 
-def _tile(verdict: Verdict, row: Row, image: Image | None, colour: Colour) -> Tile:
+def _tile(entry: _Entry, image: Image | None, colour: Colour) -> Tile:
+    verdict, row, _ = entry
     if verdict.verdict == "failed":
         note = row.category
     elif verdict.verdict == "duplicate":
@@ -119,12 +120,17 @@ def _tile(verdict: Verdict, row: Row, image: Image | None, colour: Colour) -> Ti
     return Tile(image, caption=f"{verdict.key}\n{note}", border=colour)
 
 
-def _shown(worker: Worker, row: Row, path: Path) -> Image | None:
-    """The crop of a face that was not kept; for a failed photograph, the photograph if it opens."""
+def _picture(worker: Worker, entry: _Entry) -> Image | None:
+    """The crop of a face; for a failed photograph, the photograph if it opens."""
+    verdict, row, path = entry
     if row.category in _NOT_OPENED:
         return None
+    if verdict.verdict == "kept":
+        crop = worker.settings.spool / f"{verdict.key}.png"
+        return shrink_to_fit(decode_image(read_file(crop), name=str(crop)), size_px=_TILE_PX)
     try:
         image = worker.decode(path)
     except DataError:
         return None
-    return worker.render(image, row.landmark_array()) if row.landmarks else image
+    shown = worker.render(image, row.landmark_array()) if row.landmarks else image
+    return shrink_to_fit(shown, size_px=_TILE_PX)

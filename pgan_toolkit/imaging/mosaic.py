@@ -154,7 +154,9 @@ def shrink_to_fit(image: Image, *, size_px: int) -> Image:
         max(1, round(width * size_px / longest)),
         max(1, round(height * size_px / longest)),
     )
-    return np.array(PIL.Image.fromarray(image).resize(size, PIL.Image.Resampling.LANCZOS))
+    # Shrunk by whole boxes to three times the size first: the eye sees no difference.
+    small = PIL.Image.fromarray(image).resize(size, PIL.Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return np.array(small)
 
 
 def _style(columns: int, tile_px: int) -> _Style:
