@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.storage import FormatName, atomic_write_bytes
+from pgan_toolkit.storage.atomic import sync_to_disk
 
 __all__ = ["Output", "remove"]
 
@@ -106,9 +107,9 @@ class Output:
         if made.is_dir():
             # The pictures' bytes are on the disk already; their names must be, too.
             for folder in (made, *made.rglob("*/")):
-                _sync(folder)
+                sync_to_disk(folder)
         made.rename(self.path)
-        _sync(self.path.parent)
+        sync_to_disk(self.path.parent)
 
     def retire(self, trash: Path) -> None:
         """Take OUT's name away from what this build made; nothing else is touched.
@@ -153,14 +154,6 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _changes(before: dict[str, object], now: dict[str, object]) -> str:

@@ -27,7 +27,7 @@ from typing import Literal
 
 from pgan_toolkit.errors import UsageError
 
-__all__ = ["AtomicPath", "atomic_write_bytes", "put_back"]
+__all__ = ["AtomicPath", "atomic_write_bytes", "put_back", "sync_to_disk"]
 
 _PARTIAL, _REPLACED = ".partial", ".replaced"
 _TOKEN_DIGITS = 8
@@ -153,7 +153,7 @@ class AtomicPath:
             self._flush()
             self._refuse_existing()
             self._rename()
-            _fsync(self.path.parent)
+            sync_to_disk(self.path.parent)
         except BaseException:
             self.discard()
             raise
@@ -183,7 +183,7 @@ class AtomicPath:
         if self.temporary.is_dir():
             os.sync()  # one call, where a folder of 30,000 files would need as many
         else:
-            _fsync(self.temporary)
+            sync_to_disk(self.temporary)
 
     def _rename(self) -> None:
         if not self.path.is_symlink() and (self.path.is_dir() or self.temporary.is_dir()):
@@ -300,7 +300,8 @@ def _remove(path: Path) -> None:
             path.unlink()
 
 
-def _fsync(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
+    """Wait until a file's bytes, or the names in a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
