@@ -1,0 +1,108 @@
+"""The net that removes JPEG artifacts: an autoencoder with symmetric skips, RED-Net.
+
+Source: Mao, Shen and Yang, "Image Restoration Using Very Deep Convolutional Encoder-Decoder
+Networks with Symmetric Skip Connections", NIPS 2016; "similar in structure" in appendix C of
+Progressive Growing of GANs. Two things differ from the paper of 2016. The picture is folded first,
+`fold` x `fold` pixels into channels, so that the same number of layers sees twice as far for a
+quarter of the work. And the decoder's layers are plain convolutions: at stride 1, to which all of
+RED-Net's layers were set, a transposed convolution is one with its kernel turned.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pgan_toolkit.errors import UsageError
+
+__all__ = ["RedNet", "RedNetConfig"]
+
+
+@dataclass(frozen=True)
+class RedNetConfig:
+    """Depth and width.
+
+    Attributes
+    ----------
+    layers : int
+        3x3 convolutions between the first and the last, half of them encoder, half decoder; even.
+    maps : int
+        Feature maps of each.
+    skip_every : int
+        A skip joins every so many layers of the encoder to their mirror images in the decoder.
+    fold : int
+        Side of the squares of pixels that are folded into channels.
+    """
+
+    layers: int = 20
+    maps: int = 64
+    skip_every: int = 2
+    fold: int = 2
+
+    def __post_init__(self) -> None:
+        if self.layers < 2 or self.layers % 2:
+            raise UsageError(f"layers={self.layers}: expected an even number, 2 or more")
+        for name in ("maps", "skip_every", "fold"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name}={getattr(self, name)}: expected 1 or more")
+
+
+class RedNet(nn.Module):
+    """Maps a picture to the same picture without compression artifacts.
+
+    Attributes
+    ----------
+    config : RedNetConfig
+    scale : int
+        1: the result has the input's size.
+    stride_px : int
+        A part gives the whole picture's pixels only if it begins at a multiple of this.
+    reach_px : int
+        How far around a pixel the result depends on the input, input pixels.
+    """
+
+    scale = 1
+
+    def __init__(self, config: RedNetConfig = RedNetConfig()) -> None:
+        super().__init__()
+        self.config = config
+        self.stride_px = config.fold
+        self.reach_px = (config.layers + 3) * config.fold
+        channels, half = 3 * config.fold**2, config.layers // 2
+        self.first = _convolution(channels, config.maps)
+        self.encoder = nn.ModuleList(_convolution(config.maps, config.maps) for _ in range(half))
+        self.decoder = nn.ModuleList(_convolution(config.maps, config.maps) for _ in range(half))
+        self.last = _convolution(config.maps, channels)
+        nn.init.zeros_(self.last.weight)  # begins as the identity
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Restore float (N, 3, H, W), 0..1, to the same shape; H and W of any size."""
+        height, width = images.shape[2:]
+        fold = self.config.fold
+        padding = (0, -width % fold, 0, -height % fold)
+        whole = functional.pad(images, padding, mode="replicate") if any(padding) else images
+        residual = functional.pixel_shuffle(
+            self._residual(functional.pixel_unshuffle(whole, fold)), fold
+        )
+        return images + residual[:, :, :height, :width]
+
+    def _residual(self, folded: Tensor) -> Tensor:
+        features = torch.relu(self.first(folded))
+        skips: list[Tensor | None] = []
+        for index, layer in enumerate(self.encoder):
+            skips.append(features if index % self.config.skip_every == 0 else None)
+            features = torch.relu(layer(features))
+        for layer in self.decoder:
+            skip = skips.pop()
+            features = layer(features)
+            features = torch.relu(features if skip is None else features + skip)
+        result: Tensor = self.last(features)
+        return result
+
+
+def _convolution(inputs: int, outputs: int) -> nn.Conv2d:
+    layer = nn.Conv2d(inputs, outputs, 3, padding=1)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # there is one: bias=True
+    return layer
