@@ -9,7 +9,7 @@ import importlib.resources
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -158,10 +158,10 @@ def _described(path: Path, metadata: dict[str, str], tensors: dict[str, Tensor])
             f"{_VERSION!r}. Files of other programs go through --restorer spandrel:..."
         )
     kind, task = metadata.get("network", ""), metadata.get("task")
-    if kind not in _NETWORKS or (task != "jpeg" and task != "superres"):
+    if kind not in _NETWORKS or task not in get_args(Task):
         raise DataError(f"{path}: network {kind!r} for task {task!r} is not known here")
     try:
         config = _NETWORKS[kind][1](**json.loads(metadata["config"]))
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise DataError(f"{path}: its configuration cannot be read: {error}") from error
-    return WeightFile(task, kind, config, tensors)
+    return WeightFile(cast(Task, task), kind, config, tensors)

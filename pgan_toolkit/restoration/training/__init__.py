@@ -1,0 +1,3 @@
+"""Training of the restoration networks."""
+
+__all__: list[str] = []
