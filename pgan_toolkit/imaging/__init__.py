@@ -18,7 +18,7 @@ from pgan_toolkit.imaging.mosaic import (
     shrink_to_fit,
 )
 from pgan_toolkit.imaging.padding import Margins, feathered_pad
-from pgan_toolkit.imaging.resample import Box, box_downscale, lanczos_resize
+from pgan_toolkit.imaging.resample import Box, bicubic_resize, box_downscale, lanczos_resize
 from pgan_toolkit.imaging.spectra import (
     RING_COUNT,
     SECTOR_COUNT,
@@ -47,6 +47,7 @@ __all__ = [
     "RingSpectrum",
     "Section",
     "Tile",
+    "bicubic_resize",
     "box_downscale",
     "contact_sheet",
     "decode_image",
