@@ -3,10 +3,19 @@
 from pgan_toolkit.imaging.codec import (
     MAX_MEGAPIXELS,
     decode_image,
+    encode_grey_jpeg,
     encode_jpeg,
     encode_png,
     image_size,
 )
+from pgan_toolkit.imaging.colour import (
+    full_luma,
+    grey_levels,
+    grey_to_rgb,
+    is_grey,
+    studio_luma,
+)
+from pgan_toolkit.imaging.filters import gaussian_blur
 from pgan_toolkit.imaging.mosaic import (
     AMBER,
     GREEN,
@@ -18,6 +27,7 @@ from pgan_toolkit.imaging.mosaic import (
     shrink_to_fit,
 )
 from pgan_toolkit.imaging.padding import Margins, feathered_pad
+from pgan_toolkit.imaging.pyramids import laplacian_band_energies
 from pgan_toolkit.imaging.resample import Box, bicubic_resize, box_downscale, lanczos_resize
 from pgan_toolkit.imaging.spectra import (
     RING_COUNT,
@@ -51,11 +61,18 @@ __all__ = [
     "box_downscale",
     "contact_sheet",
     "decode_image",
+    "encode_grey_jpeg",
     "encode_jpeg",
     "encode_png",
     "feathered_pad",
+    "full_luma",
+    "gaussian_blur",
+    "grey_levels",
+    "grey_to_rgb",
     "image_size",
+    "is_grey",
     "lanczos_resize",
+    "laplacian_band_energies",
     "lattice_share",
     "limit_threads",
     "luma",
@@ -64,6 +81,7 @@ __all__ = [
     "ring_frequencies",
     "ring_spectrum",
     "shrink_to_fit",
+    "studio_luma",
     "tile_band_power",
     "warp_quad",
 ]

@@ -13,10 +13,17 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from pgan_toolkit.arrays import Image
+from pgan_toolkit.arrays import Grey, Image
 from pgan_toolkit.errors import DataError
 
-__all__ = ["MAX_MEGAPIXELS", "decode_image", "encode_jpeg", "encode_png", "image_size"]
+__all__ = [
+    "MAX_MEGAPIXELS",
+    "decode_image",
+    "encode_grey_jpeg",
+    "encode_jpeg",
+    "encode_png",
+    "image_size",
+]
 
 MAX_MEGAPIXELS = 100.0
 """Pictures beyond this are refused: the largest of CelebA in the wild has 60.5 megapixels."""
@@ -138,6 +145,21 @@ def encode_jpeg(
     """
     buffer = io.BytesIO()
     PIL.Image.fromarray(image).save(buffer, "JPEG", quality=quality, subsampling=subsampling)
+    return buffer.getvalue()
+
+
+def encode_grey_jpeg(levels: Grey, *, quality: int) -> bytes:
+    """Encode one channel as a grey JPEG by libjpeg.
+
+    Parameters
+    ----------
+    levels : Grey
+        uint8 (H, W).
+    quality : int
+        libjpeg's quality, 1 to 100.
+    """
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(levels).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
