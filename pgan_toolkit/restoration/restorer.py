@@ -1,15 +1,16 @@
 """The interface of whatever restores a photograph before it is cropped, and the plain one."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import UsageError
-from pgan_toolkit.imaging import lanczos_resize
+from pgan_toolkit.imaging import Box, lanczos_resize
 
-__all__ = ["LanczosRestorer", "Restorer", "open_restorer"]
+__all__ = ["LanczosRestorer", "Restorer", "Step", "require_power_of_two"]
 
-_NAMES = ("lanczos",)
+Step = Literal["jpeg", "superres"]
+"""Removing JPEG artifacts, and enlarging."""
 
 
 @runtime_checkable
@@ -22,8 +23,11 @@ class Restorer(Protocol):
         What its result depends on: the name, and the digests of its weights. A build that was
         begun with one identity is not continued with another.
     margin_px : int
-        How far around a pixel the result depends on the input, input pixels. A region that is
-        cut out with this margin is restored to the same pixels as in the whole photograph.
+        How far around a pixel the result depends on the input, input pixels.
+    alignment_px : int
+        A picture that is cut out of a larger one with `margin_px` around what is wanted, and
+        begins at a multiple of this from the larger one's left and top, is restored to the same
+        pixels as in the larger one.
     """
 
     @property
@@ -34,8 +38,42 @@ class Restorer(Protocol):
     def margin_px(self) -> int:
         """Reach of the result's dependence, input pixels."""
 
-    def restore(self, image: Image, *, scale: int) -> Image:
-        """Restore uint8 (H, W, 3) to uint8 (scale H, scale W, 3); scale is a power of two."""
+    @property
+    def alignment_px(self) -> int:
+        """Multiple at which a cut-out must begin, input pixels."""
+
+    def restore(self, image: Image, *, scale: int, region: Box | None = None) -> Image:
+        """Restore a picture, or a part of it as it is in the whole.
+
+        Parameters
+        ----------
+        image : Image
+            uint8 (H, W, 3).
+        scale : int
+            Factor of enlargement, a power of two; 1 for none.
+        region : Box | None
+            The part that is wanted, in pixels of `image`; what lies around it is looked at as far
+            as `margin_px`. None for all of it.
+
+        Returns
+        -------
+        Image
+            uint8 (scale H, scale W, 3), or `scale` times the region's size.
+
+        Raises
+        ------
+        UsageError
+            The scale is no power of two.
+        """
+
+    def only(self, step: Step) -> "Restorer":
+        """Return a restorer that takes this step alone.
+
+        Raises
+        ------
+        UsageError
+            There is nothing to take this step with.
+        """
 
 
 @dataclass(frozen=True)
@@ -44,32 +82,22 @@ class LanczosRestorer:
 
     identity: str = "lanczos"
     margin_px: int = 3
+    alignment_px: int = 1
 
-    def restore(self, image: Image, *, scale: int) -> Image:
-        """Enlarge uint8 (H, W, 3) to uint8 (scale H, scale W, 3)."""
+    def restore(self, image: Image, *, scale: int, region: Box | None = None) -> Image:
+        """Enlarge uint8 (H, W, 3), or a region of it, to `scale` times its size."""
+        require_power_of_two(scale)
         height, width = image.shape[:2]
-        return lanczos_resize(image, width=width * scale, height=height * scale)
+        part = None if region is None else Box(*(edge * scale for edge in region))
+        return lanczos_resize(image, width=width * scale, height=height * scale, region=part)
+
+    def only(self, step: Step) -> "LanczosRestorer":
+        """Return itself: it has no part that could be left out."""
+        del step
+        return self
 
 
-def open_restorer(name: str, *, device: str = "auto") -> Restorer:
-    """Make the restorer of that name ready to work.
-
-    Parameters
-    ----------
-    name : str
-        "lanczos".
-    device : str
-        "auto", or "cpu": Lanczos has no other.
-
-    Raises
-    ------
-    UsageError
-        An unknown name, or a device that this restorer cannot use.
-    """
-    if name not in _NAMES:
-        raise UsageError(f"no restorer is called {name!r}; there is: {', '.join(_NAMES)}")
-    if device not in ("auto", "cpu"):
-        raise UsageError(
-            f"--device {device}: the lanczos restorer runs on the CPU only; use auto or cpu"
-        )
-    return LanczosRestorer()
+def require_power_of_two(scale: int) -> None:
+    """Refuse a factor of enlargement that is not 1, 2, 4, 8, ... by UsageError."""
+    if scale < 1 or scale & (scale - 1):
+        raise UsageError(f"scale {scale}: expected a power of two: 1, 2, 4, 8, ...")

@@ -114,7 +114,7 @@ def test_any_output_size(samples: Path, size: int) -> None:
 def test_unknown_names_are_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match="'best'; there is: paper, official"):
         Profile.named("best")
-    with pytest.raises(UsageError, match="'nets'; there is: lanczos"):
-        open_restorer("nets")
+    with pytest.raises(UsageError, match="'lancsos' .did you mean lanczos.*; there is: nets, "):
+        open_restorer("lancsos")
     with pytest.raises(UsageError, match="--device cuda: the lanczos restorer runs on the CPU"):
         open_restorer("lanczos", device="cuda")

@@ -1,0 +1,213 @@
+"""The restorer that runs networks: one against JPEG artifacts, then one that enlarges four times.
+
+Memory: a picture is restored in tiles of at most `TILE_PX` pixels a side, and each is written into
+the result as it is done, so that beside the picture and its result the working set stays the same
+whatever the picture's size.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pgan_toolkit.arrays import Image
+from pgan_toolkit.errors import UsageError
+from pgan_toolkit.imaging import Box, lanczos_resize
+from pgan_toolkit.restoration.restorer import Step, require_power_of_two
+from pgan_toolkit.restoration.tiling import Tile, batched_tiles, plan_tiles
+
+__all__ = ["TILE_PX", "NetRestorer", "PictureNet", "Precision", "best_precision"]
+
+Precision = Literal["float32", "bfloat16"]
+
+TILE_PX = 384
+"""Largest side of a tile without its margin, input pixels."""
+
+_TILES_A_BATCH_ON_CUDA = 4
+_LANCZOS_A = 3
+
+
+class PictureNet(Protocol):
+    """What a network must say of itself to be run in tiles.
+
+    Attributes
+    ----------
+    scale : int
+        Output pixels an input pixel and axis.
+    stride_px : int
+        A part gives the whole picture's pixels only if it begins at a multiple of this.
+    reach_px : int
+        How far around a pixel the result depends on the input, input pixels.
+    """
+
+    scale: int
+    stride_px: int
+    reach_px: int
+
+    def to(self, device: torch.device, /) -> object:
+        """Move it to a device, in place."""
+
+    def __call__(self, images: Tensor, /) -> Tensor:
+        """Map float (N, 3, H, W), 0..1, to (N, 3, scale H, scale W)."""
+
+
+def best_precision(device: torch.device) -> Precision:
+    """Return the fastest precision whose pixels lie within one grey level of float32's."""
+    del device
+    return "float32"
+
+
+class NetRestorer:
+    """Removes JPEG artifacts, then enlarges; either step may be left out.
+
+    Parameters
+    ----------
+    jpeg : PictureNet | None
+        The network against artifacts, scale 1.
+    superres : PictureNet | None
+        The network that enlarges; Lanczos where there is none. It runs only where something is
+        to be enlarged, and Lanczos makes of its result the factor that is asked for.
+    device : torch.device
+        Where they run. They are moved there when the first picture comes.
+    precision : "float32" or "bfloat16"
+        Of the convolutions; values between and after the networks are float32 in any case.
+    name : str
+        Name and digests of the networks.
+    """
+
+    def __init__(
+        self,
+        jpeg: PictureNet | None,
+        superres: PictureNet | None,
+        *,
+        device: torch.device,
+        precision: Precision = "float32",
+        name: str = "nets",
+    ) -> None:
+        self._jpeg, self._superres = jpeg, superres
+        self._device, self._precision, self._name = device, precision, name
+
+    @property
+    def identity(self) -> str:
+        """Name, digests and precision.
+
+        Precision is part of it: bfloat16 moves some pixels by a grey level, so that a build that
+        went on with another would mix two kinds of pictures. The device is not: the same precision
+        gives the same pixels everywhere but for the rare value that lies between two levels.
+        """
+        return f"{self._name}, {self._precision}"
+
+    @property
+    def margin_px(self) -> int:
+        """Reach of both networks and the resampling, at any scale."""
+        nets = self._nets(scale=2)
+        return sum(_reaches_px(nets, scale=2))
+
+    @property
+    def alignment_px(self) -> int:
+        """A region must begin at a multiple of it."""
+        return math.lcm(*(net.stride_px for net in self._nets(scale=2)))
+
+    def only(self, step: Step) -> "NetRestorer":
+        """Return the restorer that takes this step alone."""
+        net = self._jpeg if step == "jpeg" else self._superres
+        if net is None:
+            raise UsageError(f"{self._name}: has no {step} network; name one, {step}=FILE")
+        return NetRestorer(
+            net if step == "jpeg" else None,
+            net if step == "superres" else None,
+            device=self._device,
+            precision=self._precision,
+            name=f"{self._name}, {step} only",
+        )
+
+    def restore(self, image: Image, *, scale: int, region: Box | None = None) -> Image:
+        """Restore uint8 (H, W, 3), or a region of it, to `scale` times its size."""
+        require_power_of_two(scale)
+        whole = Box(0, 0, image.shape[1], image.shape[0])
+        part = region or whole
+        nets = self._nets(scale=scale)
+        tiles = plan_tiles(
+            part,
+            whole=whole,
+            reaches_px=_reaches_px(nets, scale=scale),
+            alignment_px=self.alignment_px,
+            tile_px=TILE_PX,
+        )
+        result = np.empty((part.height * scale, part.width * scale, 3), np.uint8)
+        for batch in batched_tiles(tiles, size=self._batch_size):
+            parts = self._through_nets(image, batch, nets)
+            for tile, pixels in zip(batch, parts, strict=True):
+                place = _scaled(tile.kept, scale, origin=part)
+                result[place.top : place.bottom, place.left : place.right] = _resampled(
+                    pixels, tile, scale=scale
+                )
+        return result
+
+    @property
+    def _batch_size(self) -> int:
+        return _TILES_A_BATCH_ON_CUDA if self._device.type == "cuda" else 1
+
+    def _nets(self, *, scale: int) -> list[PictureNet]:
+        """The networks that work at this scale, in order."""
+        nets = (self._jpeg, self._superres if scale > 1 else None)
+        return [net for net in nets if net is not None]
+
+    @torch.inference_mode()
+    def _through_nets(
+        self, image: Image, batch: Sequence[Tile], nets: Sequence[PictureNet]
+    ) -> list[Image]:
+        """Pixels of what each tile's last step is shown, at the networks' own scale."""
+        cuts = np.stack([_cut(image, tile.seen[0]) for tile in batch])
+        values = torch.from_numpy(cuts).to(self._device).permute(0, 3, 1, 2).float() / 255
+        # Tiles of a batch have one layout.
+        for net, (seen, shown) in zip(nets, pairwise(batch[0].seen), strict=True):
+            values = self._run(net, values)
+            box = _scaled(shown, net.scale, origin=seen)
+            values = values[:, :, box.top : box.bottom, box.left : box.right]
+        pixels = (values * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+        return list(pixels.contiguous().cpu().numpy())
+
+    def _run(self, net: PictureNet, values: Tensor) -> Tensor:
+        net.to(self._device)
+        half = self._precision == "bfloat16"
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
+            result = net(values.contiguous(memory_format=torch.channels_last))
+        return result.float().clamp(0, 1)
+
+
+def _reaches_px(nets: Sequence[PictureNet], *, scale: int) -> list[int]:
+    """How far each network, and the resampling after them, depends on its surroundings."""
+    native = math.prod(net.scale for net in nets)
+    # Lanczos is widened when it shrinks.
+    resampling = _LANCZOS_A * max(native / scale, 1) / native if native != scale else 0
+    return [*(net.reach_px for net in nets), math.ceil(resampling)]
+
+
+def _resampled(pixels: Image, tile: Tile, *, scale: int) -> Image:
+    """The tile's contribution, by Lanczos where the networks do not give the scale themselves."""
+    shown = tile.seen[-1]
+    return lanczos_resize(
+        pixels,
+        width=shown.width * scale,
+        height=shown.height * scale,
+        region=_scaled(tile.kept, scale, origin=shown),
+    )
+
+
+def _scaled(box: Box, scale: int, *, origin: Box) -> Box:
+    """The box seen from the origin's left top corner, in pixels `scale` times as small."""
+    return Box(
+        (box.left - origin.left) * scale,
+        (box.top - origin.top) * scale,
+        (box.right - origin.left) * scale,
+        (box.bottom - origin.top) * scale,
+    )
+
+
+def _cut(image: Image, box: Box) -> Image:
+    return image[box.top : box.bottom, box.left : box.right]

@@ -1,0 +1,135 @@
+"""From a restorer's specification, as it is written on the command line, to the restorer.
+
+::
+
+    lanczos                              enlarge by Lanczos, leave artifacts
+    nets                                 the networks that come with the package, for the eye
+    nets-psnr                            the same, with the enlarging one that was trained for PSNR
+    nets:jpeg=FILE,superres=FILE         weight files of this program; either may be left out
+    spandrel:jpeg=FILE,superres=FILE     other people's networks, in files that spandrel knows
+"""
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, cast, get_args
+
+from pgan_toolkit.digests import file_digest
+from pgan_toolkit.errors import UsageError
+from pgan_toolkit.restoration.restorer import LanczosRestorer, Restorer, Step
+
+if TYPE_CHECKING:
+    import torch
+
+    from pgan_toolkit.restoration.nets import PictureNet
+    from pgan_toolkit.restoration.weights import BundledName
+
+__all__ = ["RESTORERS", "open_restorer"]
+
+RESTORERS = (
+    "nets",
+    "nets-psnr",
+    "lanczos",
+    "nets:jpeg=FILE,superres=FILE",
+    "spandrel:jpeg=FILE,superres=FILE",
+)
+"""What a specification can look like."""
+
+_BUNDLED: "dict[str, dict[Step, BundledName]]" = {
+    "nets": {"jpeg": "jpeg", "superres": "superres-adversarial"},
+    "nets-psnr": {"jpeg": "jpeg", "superres": "superres"},
+}
+
+
+def open_restorer(spec: str, *, device: str = "auto", threads: int | None = None) -> Restorer:
+    """Make a restorer; whatever is wrong with its files or its device is found here.
+
+    Weight files are read and checked, which takes some hundredths of a second for the bundled
+    ones. A GPU is not touched before the first picture is restored.
+
+    Parameters
+    ----------
+    spec : str
+        "nets" (the bundled networks), "nets-psnr", "nets:jpeg=FILE,superres=FILE", "lanczos", or
+        "spandrel:jpeg=FILE,superres=FILE".
+    device : str
+        "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:1".
+    threads : int | None
+        How many threads torch may use in this whole process; None leaves it as it is. A worker
+        process says 1: the parallel work is in the number of photographs.
+
+    Raises
+    ------
+    UsageError
+        An unknown specification, or a malformed device.
+    DataError
+        A weight file is missing, damaged or for another task.
+    SetupError
+        The device, spandrel or the bundled weights are not there.
+    """
+    kind, _, rest = spec.partition(":")
+    if spec == "lanczos":
+        _require_cpu(device)
+        return LanczosRestorer()
+    if spec not in _BUNDLED and not (kind in ("nets", "spandrel") and rest):
+        raise _unknown(spec)
+    import torch
+
+    from pgan_toolkit.restoration.devices import find_device
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    files = _bundled_files(spec) if spec in _BUNDLED else _named_files(spec, rest)
+    return _net_restorer(kind.removesuffix("-psnr"), files, device=find_device(device))
+
+
+def _net_restorer(kind: str, files: dict[Step, Path], *, device: "torch.device") -> Restorer:
+    from pgan_toolkit.restoration.nets import NetRestorer, best_precision
+
+    nets = {step: _loaded(kind, path, step) for step, path in files.items()}
+    digests = ", ".join(f"{step} {file_digest(path)}" for step, path in sorted(files.items()))
+    return NetRestorer(
+        nets.get("jpeg"),
+        nets.get("superres"),
+        device=device,
+        precision=best_precision(device),
+        name=f"{kind}: {digests}",
+    )
+
+
+def _loaded(kind: str, path: Path, step: Step) -> "PictureNet":
+    from pgan_toolkit.restoration.weights import load_network
+
+    return load_network(path, task=step)
+
+
+def _bundled_files(spec: str) -> dict[Step, Path]:
+    from pgan_toolkit.restoration.weights import bundled_weights
+
+    return {step: bundled_weights(name) for step, name in _BUNDLED[spec].items()}
+
+
+def _named_files(spec: str, rest: str) -> dict[Step, Path]:
+    """Read "jpeg=FILE,superres=FILE"."""
+    files: dict[Step, Path] = {}
+    for item in rest.split(","):
+        step, _, path = item.partition("=")
+        if step not in get_args(Step) or not path or step in files:
+            raise UsageError(
+                f"--restorer {spec}: {item!r} is not understood; expected "
+                f"{spec.partition(':')[0]}:jpeg=FILE,superres=FILE, of which one may be left out"
+            )
+        files[cast(Step, step)] = Path(path).expanduser()
+    return files
+
+
+def _unknown(spec: str) -> UsageError:
+    near = difflib.get_close_matches(spec, [*_BUNDLED, "lanczos"], n=1)
+    guess = f" (did you mean {near[0]}?)" if near else ""
+    return UsageError(f"no restorer is called {spec!r}{guess}; there is: {', '.join(RESTORERS)}")
+
+
+def _require_cpu(device: str) -> None:
+    if device not in ("auto", "cpu"):
+        raise UsageError(
+            f"--device {device}: the lanczos restorer runs on the CPU only; use auto or cpu"
+        )
