@@ -1,0 +1,189 @@
+"""`pgan-toolkit restore-score`."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from pgan_cli.options import quiet_option
+
+from pgan_toolkit.errors import UsageError
+from pgan_toolkit.progress import Progress
+from pgan_toolkit.restoration import open_restorer
+from pgan_toolkit.restoration.scoring import (
+    DEFAULT_QUALITIES,
+    SCORED_TASKS,
+    Fidelity,
+    PictureScore,
+    ScoredTask,
+    mean_scores,
+    score_restorer,
+)
+from pgan_toolkit.storage import atomic_write_bytes, open_source
+
+__all__ = ["restore_score"]
+
+_EXAMPLES = """\b
+Examples:
+  pgan-toolkit restore-score --data photos_test/Set5 --task superres --restorer nets-psnr
+  pgan-toolkit restore-score --data photos_test/LIVE1 --task jpeg --quality 10 --quality 40
+  pgan-toolkit restore-score --data faces --task faces --json scores.json
+"""
+_KEY_WIDTH = 24
+_CELL_WIDTH = 15
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be scored, and how."""
+
+    data: Path
+    task: ScoredTask
+    spec: str
+    device: str
+    qualities: tuple[int, ...]
+    colour: bool
+
+
+@click.command("restore-score", epilog=_EXAMPLES)
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Pictures without artifacts: a folder or a dataset.",
+)
+@click.option(
+    "--task",
+    required=True,
+    type=click.Choice(SCORED_TASKS),
+    help="jpeg: artifacts of compressed luma; superres: 4x from bicubic; faces: 4x and JPEG.",
+)
+@click.option(
+    "--restorer",
+    "spec",
+    metavar="SPEC",
+    default="nets",
+    show_default=True,
+    help="nets, nets-psnr, nets:jpeg=FILE,superres=FILE, lanczos, spandrel:...",
+)
+@click.option("--device", default="auto", show_default=True, help="Where the restorer runs.")
+@click.option(
+    "--quality",
+    "qualities",
+    type=click.IntRange(1, 100),
+    multiple=True,
+    help="Of the JPEGs; again for more.  [default: 10 20 30 40 for jpeg, 60 for faces]",
+)
+@click.option(
+    "--colour", is_flag=True, help="With --task jpeg: compress the colours too, 4:2:0, not luma."
+)
+@click.option(
+    "--json",
+    "report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write all scores here as well.",
+)
+@quiet_option
+def restore_score(*, report: Path | None, quiet: bool, **options: Any) -> None:
+    """Score a restorer as the published tables do: PSNR and SSIM, of luma and RGB.
+
+    Each picture is degraded, restored and compared with what it was; plain ways stand beside.
+    """
+    if report is not None and not report.parent.is_dir():
+        raise UsageError(f"{report}: there is no folder {report.parent}; make it first")
+    asked = _Asked(**options)
+    source = open_source(asked.data)
+    restorer = open_restorer(asked.spec, device=asked.device)
+    say = _silence if quiet else click.echo
+    total = len(source) * len(asked.qualities or DEFAULT_QUALITIES.get(asked.task, (None,)))
+    pending = score_restorer(
+        source,
+        restorer,
+        task=asked.task,
+        qualities=asked.qualities or None,
+        colour=asked.colour,
+    )
+    say(
+        f"{asked.data}: {len(source):,} pictures, task {asked.task}, restorer {restorer.identity}\n"
+    )
+    scores: list[PictureScore] = []
+    with Progress(total, label="scoring", unit="trial", mode="quiet" if quiet else "auto") as bar:
+        for score in pending:
+            say(_line(score) if scores else f"{_heading(score)}\n{_line(score)}")
+            scores.append(score)
+            bar.advance()
+    say(_summary(scores))
+    if report is not None:
+        about = {**asdict(asked), "data": str(asked.data), "restorer": restorer.identity}
+        atomic_write_bytes(report, _to_json(about, scores))
+
+
+def _silence(_text: str) -> None:
+    """Say nothing."""
+
+
+def _heading(score: PictureScore) -> str:
+    *plain, _ = score.fidelity
+    ways = "".join(f"{way:>{_CELL_WIDTH}}" for way in score.fidelity)
+    return (
+        f"Luma PSNR in dB and SSIM; the gain is over {plain[-1]}.\n"
+        f"{'picture':{_KEY_WIDTH}}{'JPEG':>5}{ways}{'gain':>8}"
+    )
+
+
+def _line(score: PictureScore) -> str:
+    *plain, restored = score.fidelity.values()
+    cells = "".join(
+        f"{fidelity.psnr_luma:{_CELL_WIDTH - 7}.2f} {fidelity.ssim_luma:.4f}"
+        for fidelity in score.fidelity.values()
+    )
+    gain = restored.psnr_luma - plain[-1].psnr_luma
+    return f"{score.key:{_KEY_WIDTH}}{score.quality or '':>5}{cells}{gain:+8.2f}"
+
+
+def _summary(scores: Sequence[PictureScore]) -> str:
+    """Return the means, a line for each quality and way, and the speed."""
+    head = f"{'':{_KEY_WIDTH}}{'JPEG':>5}  {'way':10}"
+    lines = [
+        "",
+        f"{head}{'luma PSNR':>10}{'SSIM':>8}{'RGB PSNR':>10}{'SSIM':>8}{'detail':>16}",
+    ]
+    for mean in mean_scores(scores):
+        start = f"{mean.key:{_KEY_WIDTH}}{mean.quality or '':>5}"
+        lines += [f"{start}  {way:10}{_means(fidelity)}" for way, fidelity in mean.fidelity.items()]
+    seconds = sum(score.seconds for score in scores)
+    megapixels = sum(score.input_megapixels for score in scores)
+    lines += [
+        "detail: energy of the two finest Laplacian bands, the original's being 1; finest first",
+        f"speed: {seconds / megapixels:.2f} seconds a megapixel of input",
+    ]
+    return "\n".join(lines)
+
+
+def _means(fidelity: Fidelity) -> str:
+    detail = "".join(f"{ratio:8.3f}" for ratio in fidelity.band_ratios)
+    return (
+        f"{fidelity.psnr_luma:10.2f}{fidelity.ssim_luma:8.4f}"
+        f"{fidelity.psnr_rgb:10.2f}{fidelity.ssim_rgb:8.4f}{detail}"
+    )
+
+
+def _to_json(about: dict[str, object], scores: Sequence[PictureScore]) -> bytes:
+    content = {
+        **about,
+        "means": [_storable(asdict(mean)) for mean in mean_scores(scores)],
+        "pictures": [_storable(asdict(score)) for score in scores],
+    }
+    return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _storable(value: Any) -> Any:
+    """Replace infinities (the PSNR of equal pictures), which JSON has none of, by null."""
+    if isinstance(value, dict):
+        return {key: _storable(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_storable(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

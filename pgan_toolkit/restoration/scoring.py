@@ -1,0 +1,396 @@
+"""Scores of restorers, by the protocols of the published tables.
+
+Super-resolution: a picture is cut to multiples of 4, reduced four times by bicubic resampling,
+restored, and compared 4 pixels away from the border. JPEG artifacts: the luma plane alone is
+compressed as a grey JPEG; with `colour`, the picture itself, 4:2:0. Faces: reduced four times and
+compressed, the way of a photograph to a web page, and restored by both nets.
+
+Luma is BT.601's in studio range, not rounded after restoration. A picture that is grey keeps its
+levels: programs of the tables convert colour pictures only. (Set14 and classic5 have such.)
+"""
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgan_toolkit.arrays import Image
+from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.imaging import (
+    bicubic_resize,
+    decode_image,
+    encode_grey_jpeg,
+    encode_jpeg,
+    full_luma,
+    grey_levels,
+    grey_to_rgb,
+    is_grey,
+    lanczos_resize,
+    laplacian_band_energies,
+    studio_luma,
+)
+from pgan_toolkit.restoration.restorer import Restorer
+from pgan_toolkit.storage import ImageSource
+
+__all__ = [
+    "BANDS",
+    "DEFAULT_QUALITIES",
+    "RESTORED",
+    "SCORED_TASKS",
+    "Fidelity",
+    "PictureScore",
+    "ScoredTask",
+    "compare",
+    "mean_scores",
+    "psnr",
+    "score_restorer",
+    "ssim",
+]
+
+ScoredTask = Literal["jpeg", "superres", "faces"]
+SCORED_TASKS: tuple[ScoredTask, ...] = get_args(ScoredTask)
+DEFAULT_QUALITIES: dict[ScoredTask, tuple[int, ...]] = {"jpeg": (10, 20, 30, 40), "faces": (60,)}
+"""JPEG qualities of the tasks that compress."""
+RESTORED = "restored"
+"""What a score calls the restorer's result, beside the plain ways that it is compared with."""
+BANDS = 2
+"""Laplacian bands whose energy is compared: those that reducing four times takes away."""
+
+_SCALE = 4
+_SSIM_WINDOW_PX = 11
+_SSIM_SIGMA_PX = 1.5
+_PEAK = 255.0
+_SMALLEST_PX = 20
+"""A side that leaves one SSIM window after the cut to multiples of 4 and 4 pixels a border."""
+
+_Plane = NDArray[np.float64]
+_Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """How close a result is to the original.
+
+    Attributes
+    ----------
+    psnr_luma, psnr_rgb : float
+        dB; infinite where the two are equal.
+    ssim_luma, ssim_rgb : float
+        Up to 1; over RGB the mean of the channels.
+    band_ratios : tuple of float
+        Energy of the result's finest Laplacian bands over the original's, the finest first:
+        below 1 where detail is missing. Not a number where the original has none.
+    """
+
+    psnr_luma: float
+    ssim_luma: float
+    psnr_rgb: float
+    ssim_rgb: float
+    band_ratios: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class PictureScore:
+    """One degraded picture, restored in several ways.
+
+    Attributes
+    ----------
+    key : str
+        The picture's name in its set.
+    quality : int | None
+        Of the JPEG that it was restored from.
+    fidelity : dict of str to Fidelity
+        By way: what was given ("jpeg") or plain enlargements ("bicubic", "lanczos"), then
+        "restored".
+    seconds : float
+        That the restorer took, wall clock.
+    input_megapixels : float
+        That it was given.
+    """
+
+    key: str
+    quality: int | None
+    fidelity: dict[str, Fidelity]
+    seconds: float
+    input_megapixels: float
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A degraded picture, its original and the plain results."""
+
+    original: Image
+    given: Image
+    plain: dict[str, Image]
+    scale: int
+    quality: int | None = None
+
+
+def psnr(original: _Floats, result: _Floats) -> float:
+    """Peak signal-to-noise ratio, dB, for a peak of 255.
+
+    Parameters
+    ----------
+    original, result : float arrays of the same shape
+        In grey levels.
+
+    Raises
+    ------
+    UsageError
+        The shapes differ.
+    """
+    _require_same_shape(original, result)
+    error = float(np.mean(np.square(original - result, dtype=np.float64)))
+    return 10 * math.log10(_PEAK**2 / error) if error else math.inf
+
+
+def ssim(original: _Floats, result: _Floats) -> float:
+    """Structural similarity of two planes as tables have it.
+
+    Source: Wang et al. 2004: an 11x11 Gaussian window of sigma 1.5, K1 = 0.01, K2 = 0.03, averaged
+    over the places where the window fits.
+
+    Parameters
+    ----------
+    original, result : float arrays (H, W)
+        In grey levels; at least 11 pixels a side.
+
+    Raises
+    ------
+    UsageError
+        The shapes differ, or are smaller than the window.
+    """
+    from skimage.metrics import structural_similarity
+
+    _require_same_shape(original, result)
+    if min(original.shape) < _SSIM_WINDOW_PX:
+        height, width = original.shape
+        raise UsageError(f"{width}x{height} pixels; SSIM takes {_SSIM_WINDOW_PX} a side or more")
+    return float(
+        structural_similarity(  # type: ignore[no-untyped-call]
+            original,
+            result,
+            data_range=_PEAK,
+            gaussian_weights=True,
+            sigma=_SSIM_SIGMA_PX,
+            use_sample_covariance=False,
+        )
+    )
+
+
+def compare(original: Image, result: Image, *, shave_px: int = 0) -> Fidelity:
+    """Measure how close a result is to its original, on luma and on RGB.
+
+    Parameters
+    ----------
+    original, result : Image
+        uint8 (H, W, 3).
+    shave_px : int
+        Width of the border that PSNR and SSIM leave out: the factor, for super-resolution.
+
+    Raises
+    ------
+    UsageError
+        The sizes differ, or too little is left for SSIM's window.
+    """
+    _require_same_shape(original, result)
+    to_luma: Callable[[Image], _Plane] = full_luma if is_grey(original) else studio_luma
+    luma = to_luma(original), to_luma(result)
+    inside = tuple(slice(shave_px, size - shave_px) for size in original.shape[:2])
+    first, second = (plane[inside] for plane in luma)
+    colours = original[inside].astype(np.float64), result[inside].astype(np.float64)
+    channels = [ssim(colours[0][..., c], colours[1][..., c]) for c in range(3)]
+    return Fidelity(
+        psnr_luma=psnr(first, second),
+        ssim_luma=ssim(first, second),
+        psnr_rgb=psnr(*colours),
+        ssim_rgb=float(np.mean(channels)),
+        band_ratios=_band_ratios(*luma),
+    )
+
+
+def score_restorer(
+    source: ImageSource,
+    restorer: Restorer,
+    *,
+    task: ScoredTask,
+    qualities: Sequence[int] | None = None,
+    colour: bool = False,
+) -> Iterator[PictureScore]:
+    """Degrade each picture, restore it, and compare.
+
+    Parameters
+    ----------
+    source : ImageSource
+        Pictures without artifacts.
+    restorer : Restorer
+        For "jpeg" and "superres" its part for that step alone is measured.
+    task : "jpeg", "superres" or "faces"
+        The protocol.
+    qualities : Sequence of int | None
+        Of the JPEGs; None for the task's own, `DEFAULT_QUALITIES`.
+    colour : bool
+        Compress the picture in place of its luma; for "jpeg" only.
+
+    Yields
+    ------
+    PictureScore
+        A picture and quality each, in the source's order.
+
+    Raises
+    ------
+    DataError
+        A picture cannot be read or is smaller than 20 pixels. The message names it.
+    UsageError
+        Qualities or colour for a task that has none, or a restorer's result of the wrong size.
+    """
+    degrade = _protocol(task, qualities, colour=colour)
+    part = restorer if task == "faces" else restorer.only(task)
+    return (
+        _score(record.key, trial, part)
+        for record in source
+        for trial in degrade(_large_enough(record.image, record.key))
+    )
+
+
+def mean_scores(scores: Sequence[PictureScore]) -> list[PictureScore]:
+    """Average over the pictures: a score for each quality, named "mean of N".
+
+    PSNR and SSIM are averaged as tables do, picture by picture; ratios of energy geometrically.
+    """
+    by_quality: dict[int | None, list[PictureScore]] = {}
+    for score in scores:
+        by_quality.setdefault(score.quality, []).append(score)
+    return [
+        PictureScore(
+            key=f"mean of {len(group)}",
+            quality=quality,
+            fidelity={way: _mean([score.fidelity[way] for score in group]) for way in ways},
+            seconds=float(np.mean([score.seconds for score in group])),
+            input_megapixels=float(np.mean([score.input_megapixels for score in group])),
+        )
+        for quality, group in by_quality.items()
+        for ways in [list(group[0].fidelity)]
+    ]
+
+
+def _mean(fidelities: Sequence[Fidelity]) -> Fidelity:
+    def mean(name: str) -> float:
+        return float(np.mean([getattr(fidelity, name) for fidelity in fidelities]))
+
+    ratios = np.array([fidelity.band_ratios for fidelity in fidelities])
+    return Fidelity(
+        psnr_luma=mean("psnr_luma"),
+        ssim_luma=mean("ssim_luma"),
+        psnr_rgb=mean("psnr_rgb"),
+        ssim_rgb=mean("ssim_rgb"),
+        band_ratios=tuple(np.exp(np.log(ratios).mean(axis=0)).tolist()),
+    )
+
+
+def _score(key: str, trial: _Trial, restorer: Restorer) -> PictureScore:
+    start = time.perf_counter()
+    restored = restorer.restore(trial.given, scale=trial.scale)
+    seconds = time.perf_counter() - start
+    shave_px = 0 if trial.scale == 1 else trial.scale
+    results = {**trial.plain, RESTORED: restored}
+    return PictureScore(
+        key=key,
+        quality=trial.quality,
+        fidelity={
+            way: compare(trial.original, result, shave_px=shave_px)
+            for way, result in results.items()
+        },
+        seconds=seconds,
+        input_megapixels=trial.given.shape[0] * trial.given.shape[1] / 1e6,
+    )
+
+
+def _protocol(
+    task: ScoredTask, qualities: Sequence[int] | None, *, colour: bool
+) -> Callable[[Image], Iterator[_Trial]]:
+    if colour and task != "jpeg":
+        raise UsageError(f"colour is a choice of the task jpeg; {task} is in colour always")
+    if task == "superres":
+        if qualities is not None:
+            raise UsageError("the task superres has no JPEG quality; leave it out")
+        return _superres_trials
+    chosen = DEFAULT_QUALITIES[task] if qualities is None else tuple(qualities)
+    if not chosen or not all(1 <= quality <= 100 for quality in chosen):
+        raise UsageError(f"JPEG qualities {list(chosen)}; expected one or more of 1 to 100")
+    if task == "faces":
+        return partial(_face_trials, qualities=chosen)
+    return partial(_jpeg_trials, qualities=chosen, colour=colour)
+
+
+def _superres_trials(image: Image) -> Iterator[_Trial]:
+    original, small = _reduced(image)
+    yield _Trial(original, small, _enlarged(small), _SCALE)
+
+
+def _face_trials(image: Image, *, qualities: Sequence[int]) -> Iterator[_Trial]:
+    original, small = _reduced(image)
+    for quality in qualities:
+        given = _decoded(encode_jpeg(small, quality=quality))
+        yield _Trial(original, given, _enlarged(given), _SCALE, quality)
+
+
+def _jpeg_trials(image: Image, *, qualities: Sequence[int], colour: bool) -> Iterator[_Trial]:
+    # The tables' originals are the rounded luma, not the picture that it came from.
+    levels = grey_levels(full_luma(image) if is_grey(image) else studio_luma(image))
+    original = image if colour else grey_to_rgb(levels)
+    for quality in qualities:
+        data = (
+            encode_jpeg(image, quality=quality)
+            if colour
+            else encode_grey_jpeg(levels, quality=quality)
+        )
+        given = _decoded(data)
+        yield _Trial(original, given, {"jpeg": given}, 1, quality)
+
+
+def _reduced(image: Image) -> tuple[Image, Image]:
+    """Cut to multiples of 4, and that reduced four times."""
+    height, width = (size // _SCALE * _SCALE for size in image.shape[:2])
+    original = np.ascontiguousarray(image[:height, :width])
+    return original, bicubic_resize(original, width=width // _SCALE, height=height // _SCALE)
+
+
+def _enlarged(image: Image) -> dict[str, Image]:
+    size = {"width": image.shape[1] * _SCALE, "height": image.shape[0] * _SCALE}
+    return {"bicubic": bicubic_resize(image, **size), "lanczos": lanczos_resize(image, **size)}
+
+
+def _decoded(data: bytes) -> Image:
+    return decode_image(data, name="a JPEG made in memory")
+
+
+def _large_enough(image: Image, key: str) -> Image:
+    height, width = image.shape[:2]
+    if min(height, width) < _SMALLEST_PX:
+        raise DataError(
+            f"{key}: {width}x{height} pixels; a score takes {_SMALLEST_PX} a side or more, "
+            "so leave it out"
+        )
+    return image
+
+
+def _band_ratios(original: _Plane, result: _Plane) -> tuple[float, ...]:
+    energies = [
+        laplacian_band_energies(plane.astype(np.float32), levels=BANDS)
+        for plane in (original, result)
+    ]
+    return tuple(
+        found / true if true else math.nan for true, found in itertools.zip_longest(*energies)
+    )
+
+
+def _require_same_shape(original: NDArray[Any], result: NDArray[Any]) -> None:
+    if original.shape != result.shape:
+        raise UsageError(f"a result of shape {result.shape}; the original's is {original.shape}")
