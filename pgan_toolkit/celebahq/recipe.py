@@ -9,7 +9,7 @@ from pgan_toolkit.arrays import Image, Landmarks
 from pgan_toolkit.celebahq.geometry import CropPlan, plan_crop
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.imaging import Box, feathered_pad, lanczos_resize, warp_quad
-from pgan_toolkit.restoration import Restorer
+from pgan_toolkit.restoration import Restorer, grown_box
 
 __all__ = ["PROFILES", "Profile", "render_crop"]
 
@@ -99,22 +99,18 @@ def _restored(
     image: Image, plan: CropPlan, part: Box, *, profile: Profile, restorer: Restorer
 ) -> Image:
     """Restore and enlarge a part of the shrunken photograph, as if all of it had been."""
-    whole = Box(0, 0, plan.shrunken_width, plan.shrunken_height)
-    seen = _grown(part, restorer.margin_px, within=whole if profile.in_context else plan.region)
+    photograph = Box(0, 0, plan.shrunken_width, plan.shrunken_height)
+    seen = grown_box(
+        part,
+        restorer.margin_px,
+        within=photograph if profile.in_context else plan.region,
+        alignment_px=restorer.alignment_px,
+    )
     if plan.shrink > 1:
-        cut = lanczos_resize(image, width=whole.width, height=whole.height, region=seen)
+        cut = lanczos_resize(image, width=photograph.width, height=photograph.height, region=seen)
     else:
         cut = image[seen.top : seen.bottom, seen.left : seen.right]
-    restored = restorer.restore(np.ascontiguousarray(cut), scale=plan.upscale)
-    top, left = (part.top - seen.top) * plan.upscale, (part.left - seen.left) * plan.upscale
-    height, width = part.height * plan.upscale, part.width * plan.upscale
-    return np.ascontiguousarray(restored[top : top + height, left : left + width])
-
-
-def _grown(part: Box, margin: int, *, within: Box) -> Box:
-    return Box(
-        max(part.left - margin, within.left),
-        max(part.top - margin, within.top),
-        min(part.right + margin, within.right),
-        min(part.bottom + margin, within.bottom),
+    wanted = Box(
+        part.left - seen.left, part.top - seen.top, part.right - seen.left, part.bottom - seen.top
     )
+    return restorer.restore(np.ascontiguousarray(cut), scale=plan.upscale, region=wanted)

@@ -8,7 +8,7 @@ whatever the picture's size.
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ _TILES_A_BATCH_ON_CUDA = 4
 _LANCZOS_A = 3
 
 
+@runtime_checkable
 class PictureNet(Protocol):
     """What a network must say of itself to be run in tiles.
 
