@@ -1,6 +1,6 @@
 """Weight files of the networks: safetensors that say what they are weights of.
 
-The file's metadata holds the format, the network's name, its configuration as JSON, and the task
+The file's metadata holds, as JSON, the format, the network's name, its configuration and the task
 that it was trained for, so that a file alone is enough to make the network. Weights are stored in
 half precision (float16) and computed with in float32, or in bfloat16 where that is faster.
 """
@@ -39,7 +39,8 @@ BUNDLED: tuple[BundledName, ...] = get_args(BundledName)
 """Weights that come with the package: superres for fidelity, superres-adversarial for the eye."""
 
 _FORMAT = "pgan-toolkit restoration weights"
-_VERSION = "1"
+_VERSION = 1
+_ENTRY = "pgan-toolkit"  # one alone: several are written in no fixed order, which a digest sees
 _NETWORKS: dict[str, tuple[type[Any], type[Any]]] = {
     "red-net": (RedNet, RedNetConfig),
     "sr-resnet": (SRResNet, SRResNetConfig),
@@ -96,18 +97,18 @@ def save_network(path: Path, network: RestorationNet, *, task: Task) -> None:
         What it was trained for.
     """
     kind = next(name for name, (cls, _) in _NETWORKS.items() if isinstance(network, cls))
-    metadata = {
+    described = {
         "format": _FORMAT,
         "version": _VERSION,
         "task": task,
         "network": kind,
-        "config": json.dumps(asdict(network.config)),
+        "config": asdict(network.config),
     }
     tensors = {
         name: value.detach().to("cpu", torch.float16).contiguous()
         for name, value in network.state_dict().items()
     }
-    atomic_write_bytes(path, save(tensors, metadata))
+    atomic_write_bytes(path, save(tensors, {_ENTRY: json.dumps(described)}))
 
 
 def load_network(path: Path, *, task: Task) -> RestorationNet:
@@ -141,16 +142,20 @@ def read_weights(path: Path) -> WeightFile:
         raise DataError(f"{path}: no such weight file; give a .safetensors file")
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
+            described = (file.metadata() or {}).get(_ENTRY, "{}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise DataError(
             f"{path}: not a readable safetensors file ({error}); get or train it again"
         ) from error
-    return _described(path, metadata, tensors)
+    return _described(path, described, tensors)
 
 
-def _described(path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]) -> WeightFile:
+def _described(path: Path, described: str, tensors: dict[str, Tensor]) -> WeightFile:
+    try:
+        metadata = dict(json.loads(described))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: its description cannot be read: {error}") from error
     found = metadata.get("format"), metadata.get("version")
     if found != (_FORMAT, _VERSION):
         raise DataError(
@@ -161,7 +166,7 @@ def _described(path: Path, metadata: dict[str, str], tensors: dict[str, Tensor])
     if kind not in _NETWORKS or task not in get_args(Task):
         raise DataError(f"{path}: network {kind!r} for task {task!r} is not known here")
     try:
-        config = _NETWORKS[kind][1](**json.loads(metadata["config"]))
+        config = _NETWORKS[kind][1](**metadata["config"])
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise DataError(f"{path}: its configuration cannot be read: {error}") from error
     return WeightFile(cast(Task, task), kind, config, tensors)

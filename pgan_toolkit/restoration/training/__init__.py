@@ -1,3 +1,21 @@
-"""Training of the restoration networks."""
+"""Training of the restoration networks: pictures, degradation, stages, checkpoints, the run."""
 
-__all__: list[str] = []
+from pgan_toolkit.restoration.training.degradation import JpegDegradation, SuperresDegradation
+from pgan_toolkit.restoration.training.settings import (
+    PRESETS,
+    AdversarialSettings,
+    TrainingSettings,
+    preset,
+)
+from pgan_toolkit.restoration.training.trainer import RunFolder, train_restorer
+
+__all__ = [
+    "PRESETS",
+    "AdversarialSettings",
+    "JpegDegradation",
+    "RunFolder",
+    "SuperresDegradation",
+    "TrainingSettings",
+    "preset",
+    "train_restorer",
+]

@@ -1,0 +1,90 @@
+"""`pgan-toolkit train-restorer`."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import click
+from pgan_cli.options import quiet_option
+
+__all__ = ["train_restorer"]
+
+_EXAMPLES = """\b
+Examples:
+  pgan-toolkit train-restorer jpeg --data photos --out runs/jpeg
+  pgan-toolkit train-restorer superres --data photos --out runs/superres --preset gpu
+  pgan-toolkit train-restorer superres --adversarial --init runs/superres/weights.safetensors \\
+      --data photos --out runs/superres-adversarial
+"""
+
+_TaskWord = Literal["jpeg", "superres"]
+
+
+@click.command("train-restorer", epilog=_EXAMPLES)
+@click.argument("task", type=click.Choice(get_args(_TaskWord)))
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Clean pictures: a folder, zip or HDF5 file.",
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The run's folder.")
+@click.option("--preset", default="cpu", show_default=True, help="smoke, cpu or gpu.")
+@click.option(
+    "--adversarial",
+    is_flag=True,
+    help="The second stage of superres: sharper to the eye; begins from --init.",
+)
+@click.option(
+    "--init",
+    type=click.Path(path_type=Path),
+    help="Weights to begin from.  [default: random; the bundled ones for --adversarial]",
+)
+@click.option("--steps", type=click.IntRange(min=1), help="Steps.  [default: the preset's]")
+@click.option(
+    "--minibatch-size", type=click.IntRange(min=1), help="Crops a step.  [default: the preset's]"
+)
+@click.option("--crop-px", type=int, help="Side of a clean crop.  [default: the preset's]")
+@click.option("--learning-rate", type=float, help="The highest.  [default: the preset's]")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--resume", is_flag=True, help="Go on with the run in OUT, exactly.")
+@quiet_option
+def train_restorer(  # noqa: PLR0913 - one a option
+    *,
+    task: _TaskWord,
+    data: Path,
+    out: Path,
+    init: Path | None,
+    device: str,
+    resume: bool,
+    quiet: bool,
+    preset: str,
+    adversarial: bool,
+    **changes: Any,
+) -> None:
+    """Train a net that restores photographs.
+
+    TASK is jpeg, which removes compression artifacts, or superres, which enlarges 4x. The weights
+    are OUT/weights.safetensors; log.jsonl and samples/ show how it goes.
+    """
+    from pgan_toolkit.restoration import training
+    from pgan_toolkit.restoration.weights import bundled_weights
+
+    settings = replace(
+        training.preset(preset, task=task, adversarial=adversarial),
+        **{name: value for name, value in changes.items() if value is not None},
+    )
+    if adversarial and init is None:
+        init = bundled_weights("superres")
+    weights = training.train_restorer(
+        settings,
+        data=data,
+        out=out,
+        init=init,
+        resume=resume,
+        device=device,
+        mode="quiet" if quiet else "auto",
+    )
+    if not quiet:
+        click.echo(f"weights: {weights}")

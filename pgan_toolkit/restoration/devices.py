@@ -1,0 +1,35 @@
+"""Where the networks compute."""
+
+import torch
+
+from pgan_toolkit.errors import SetupError, UsageError
+
+__all__ = ["find_device"]
+
+
+def find_device(name: str) -> torch.device:
+    """Return the device of that name.
+
+    Parameters
+    ----------
+    name : str
+        "auto" (the GPU where there is one, else the CPU), "cpu", "cuda" or "cuda:N".
+
+    Raises
+    ------
+    UsageError
+        The name is none of these.
+    SetupError
+        There is no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not (kind == "cuda" and number.isdecimal())):
+        raise UsageError(f"--device {name}: expected auto, cpu, cuda or cuda:N")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise SetupError(
+            f"--device {name}: torch {torch.__version__} finds {torch.cuda.device_count()} CUDA "
+            "devices here; use --device cpu, or install a build of torch with CUDA and a driver"
+        )
+    return torch.device(name)

@@ -1,0 +1,171 @@
+"""What a training run is asked to do, and the presets."""
+
+from dataclasses import dataclass, field, replace
+
+from pgan_toolkit.errors import UsageError
+from pgan_toolkit.restoration.networks import DiscriminatorConfig, RedNetConfig, SRResNetConfig
+from pgan_toolkit.restoration.training.degradation import JpegDegradation, SuperresDegradation
+from pgan_toolkit.restoration.weights import Task
+
+__all__ = ["PRESETS", "AdversarialSettings", "TrainingSettings", "preset"]
+
+
+@dataclass(frozen=True)
+class AdversarialSettings:
+    """The terms of the adversarial stage, which follows one for fidelity.
+
+    Attributes
+    ----------
+    discriminator : DiscriminatorConfig
+        Its size.
+    learning_rate : float
+        Of the discriminator's Adam.
+    pixel_weight : float
+        Of the mean absolute difference of pixels, 0..1.
+    feature_weight : float
+        Of the mean absolute difference of the discriminator's features of the restored and the
+        real picture (feature matching, Wang et al., pix2pixHD, CVPR 2018): needs no other network.
+    adversarial_weight : float
+        Of the hinge loss.
+    warmup_steps : int
+        Steps in which the discriminator learns alone.
+    """
+
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    learning_rate: float = 2e-4
+    pixel_weight: float = 1.0
+    feature_weight: float = 0.1
+    adversarial_weight: float = 0.005
+    warmup_steps: int = 100
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The settings of one run; with the pictures, they decide every number of it.
+
+    Attributes
+    ----------
+    task : "jpeg" or "superres"
+        What the network learns.
+    network : RedNetConfig or SRResNetConfig
+        Its size; of the kind that the task takes.
+    degradation : JpegDegradation or SuperresDegradation
+        What is done to the clean pictures.
+    adversarial : AdversarialSettings | None
+        The terms of the adversarial stage; None for the stage of fidelity, which minimises the
+        mean absolute difference alone.
+    steps : int
+        Steps of the whole schedule: the learning rate falls to 0 along a half cosine.
+    minibatch_size : int
+        Crops a step.
+    crop_px : int
+        Side of a clean crop.
+    learning_rate : float
+        The highest, of Adam (0.9, 0.99).
+    warmup_steps : int
+        Steps in which the learning rate rises to it.
+    ema_halflife_steps : float
+        Of the moving average of the weights, which is what a run gives.
+    max_gradient_norm : float
+        Longer gradients are shortened to it.
+    seed : int
+        Of crops, degradations and initial weights.
+    """
+
+    task: Task
+    network: RedNetConfig | SRResNetConfig
+    degradation: JpegDegradation | SuperresDegradation
+    adversarial: AdversarialSettings | None = None
+    steps: int = 300_000
+    minibatch_size: int = 16
+    crop_px: int = 96
+    learning_rate: float = 5e-4
+    warmup_steps: int = 200
+    ema_halflife_steps: float = 300.0
+    max_gradient_norm: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        expected = RedNetConfig if self.task == "jpeg" else SRResNetConfig
+        if not isinstance(self.network, expected):
+            raise UsageError(f"task {self.task}: expected a network of {expected.__name__}")
+        scale = self.network.scale if isinstance(self.network, SRResNetConfig) else 1
+        if self.crop_px % scale or self.crop_px < 2 * scale:
+            raise UsageError(f"crop_px={self.crop_px}: expected a multiple of {scale}")
+        for name in ("steps", "minibatch_size"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name}={getattr(self, name)}: expected 1 or more")
+        if self.learning_rate <= 0:
+            raise UsageError(f"learning_rate={self.learning_rate}: expected more than 0")
+
+
+PRESETS = ("smoke", "cpu", "gpu")
+"""smoke: seconds, to see that all works; cpu: hours on a few cores; gpu: a day on one GPU."""
+
+
+def preset(name: str, *, task: Task, adversarial: bool = False) -> TrainingSettings:
+    """Return the settings of a preset.
+
+    Parameters
+    ----------
+    name : str
+        One of `PRESETS`.
+    task : "jpeg" or "superres"
+        What the network learns.
+    adversarial : bool
+        The second stage of superres, which begins from weights of the first.
+
+    Raises
+    ------
+    UsageError
+        An unknown name, or an adversarial stage for jpeg.
+    """
+    if name not in PRESETS:
+        raise UsageError(f"no preset is called {name!r}; there is: {', '.join(PRESETS)}")
+    if task == "jpeg":
+        if adversarial:
+            raise UsageError("--adversarial is for superres; the JPEG net has no such stage")
+        return _jpeg(name)
+    return _adversarial(name) if adversarial else _superres(name)
+
+
+def _jpeg(name: str) -> TrainingSettings:
+    smoke, gpu = name == "smoke", name == "gpu"
+    return TrainingSettings(
+        task="jpeg",
+        network=RedNetConfig(layers=2, maps=8) if smoke else RedNetConfig(),
+        degradation=JpegDegradation(),
+        steps=20 if smoke else 400_000 if gpu else 18_000,
+        minibatch_size=2 if smoke else 32 if gpu else 16,
+        crop_px=32 if smoke else 128 if gpu else 96,
+        warmup_steps=5 if smoke else 200,
+    )
+
+
+def _superres(name: str) -> TrainingSettings:
+    smoke, gpu = name == "smoke", name == "gpu"
+    return TrainingSettings(
+        task="superres",
+        network=SRResNetConfig(blocks=1, maps=8) if smoke else SRResNetConfig(),
+        degradation=SuperresDegradation(),
+        steps=20 if smoke else 400_000 if gpu else 12_000,
+        minibatch_size=2 if smoke else 32 if gpu else 16,
+        crop_px=32 if smoke else 192 if gpu else 160,
+        warmup_steps=5 if smoke else 200,
+    )
+
+
+def _adversarial(name: str) -> TrainingSettings:
+    small = DiscriminatorConfig(maps=8, halvings=2)
+    return replace(
+        _superres(name),
+        degradation=SuperresDegradation(real_share=0.5),
+        adversarial=(
+            AdversarialSettings(discriminator=small, warmup_steps=5)
+            if name == "smoke"
+            else AdversarialSettings()
+        ),
+        steps={"smoke": 20, "cpu": 2000, "gpu": 100_000}[name],
+        learning_rate=1e-4,
+        ema_halflife_steps=100.0,
+    )

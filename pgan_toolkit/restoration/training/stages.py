@@ -1,0 +1,202 @@
+"""One step of training: for fidelity (PSNR), and against a discriminator."""
+
+import copy
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pgan_toolkit.errors import DataError
+from pgan_toolkit.restoration.networks import Discriminator, RedNet, SRResNet
+from pgan_toolkit.restoration.networks.red_net import RedNetConfig
+from pgan_toolkit.restoration.training.settings import AdversarialSettings, TrainingSettings
+from pgan_toolkit.restoration.weights import RestorationNet
+
+__all__ = ["AdversarialStage", "FidelityStage", "Stage", "make_network", "make_stage"]
+
+_BETAS = (0.9, 0.99)
+
+
+class Stage(Protocol):
+    """What is trained, and how a step of it goes.
+
+    Attributes
+    ----------
+    network : RedNet or SRResNet
+        What learns.
+    average : RedNet or SRResNet
+        The moving average of its weights.
+    """
+
+    network: RestorationNet
+    average: RestorationNet
+
+    def step(self, given: Tensor, target: Tensor, *, index: int) -> dict[str, float]:
+        """Learn from one minibatch, float (N, 3, h, w) and (N, 3, H, W), 0..1; return losses."""
+
+    def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        """All that a checkpoint must hold."""
+
+
+def make_network(settings: TrainingSettings) -> RestorationNet:
+    """Make the network of a run with its initial weights, which its seed decides."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        if isinstance(settings.network, RedNetConfig):
+            return RedNet(settings.network)
+        return SRResNet(settings.network)
+
+
+def make_stage(
+    settings: TrainingSettings, network: RestorationNet, *, device: torch.device
+) -> Stage:
+    """Make the stage that the settings ask for, on a device."""
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if settings.adversarial is None:
+        return FidelityStage(settings, network)
+    return AdversarialStage(settings, network, settings.adversarial)
+
+
+class FidelityStage:
+    """Minimises the mean absolute difference to the clean picture."""
+
+    def __init__(self, settings: TrainingSettings, network: RestorationNet) -> None:
+        self.network = network.train().requires_grad_(requires_grad=True)
+        self.average = copy.deepcopy(network).requires_grad_(requires_grad=False)
+        self._settings = settings
+        self._optimizer = torch.optim.Adam(network.parameters(), betas=_BETAS)
+
+    def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        """Network, average and optimizer."""
+        return {"network": self.network, "average": self.average, "adam": self._optimizer}
+
+    def step(self, given: Tensor, target: Tensor, *, index: int) -> dict[str, float]:
+        """Learn from one minibatch."""
+        restored = _in_bfloat16(self.network, given)
+        loss = functional.l1_loss(restored, target)
+        self._learn(loss, index)
+        return {"loss": float(loss.detach())}
+
+    def _learn(self, loss: Tensor, index: int) -> None:
+        rate = _learning_rate(self._settings, index)
+        _update(self._optimizer, loss, rate=rate, longest=self._settings.max_gradient_norm)
+        _follow(self.average, self.network, halflife=self._settings.ema_halflife_steps)
+
+
+class AdversarialStage:
+    """Adds to the pixels' difference what a discriminator sees (SRGAN).
+
+    The discriminator's loss is the hinge loss (Lim and Ye 2017); its verdict is taken place by
+    place. The feature term compares its features of the restored and of the real picture.
+    """
+
+    def __init__(
+        self, settings: TrainingSettings, network: RestorationNet, terms: AdversarialSettings
+    ) -> None:
+        self.network = network.train().requires_grad_(requires_grad=True)
+        self.average = copy.deepcopy(network).requires_grad_(requires_grad=False)
+        self._settings, self._terms = settings, terms
+        self._optimizer = torch.optim.Adam(network.parameters(), betas=_BETAS)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            discriminator = Discriminator(terms.discriminator)
+        device = next(network.parameters()).device
+        self._discriminator = discriminator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._judge_optimizer = torch.optim.Adam(
+            discriminator.parameters(), lr=terms.learning_rate, betas=(0.5, 0.99)
+        )
+
+    def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        """Both networks, the average and both optimizers."""
+        return {
+            "network": self.network,
+            "average": self.average,
+            "adam": self._optimizer,
+            "discriminator": self._discriminator,
+            "discriminator_adam": self._judge_optimizer,
+        }
+
+    def step(self, given: Tensor, target: Tensor, *, index: int) -> dict[str, float]:
+        """Let the discriminator learn, then the network."""
+        restored = _in_bfloat16(self.network, given)
+        judged = self._judge_step(restored.detach(), target, index)
+        if index < self._terms.warmup_steps:
+            return {"loss": float("nan"), "discriminator": judged}
+        terms = self._terms
+        self._discriminator.requires_grad_(requires_grad=False)
+        pixel = functional.l1_loss(restored, target)
+        verdict, features = self._judge(restored)
+        with torch.no_grad():
+            _, wanted = self._judge(target)
+        feature = torch.stack(
+            [functional.l1_loss(ours, real) for ours, real in zip(features, wanted, strict=True)]
+        ).mean()
+        adversarial = -verdict.mean()
+        loss = (
+            terms.pixel_weight * pixel
+            + terms.feature_weight * feature
+            + terms.adversarial_weight * adversarial
+        )
+        _update(
+            self._optimizer,
+            loss,
+            rate=_learning_rate(self._settings, index),
+            longest=self._settings.max_gradient_norm,
+        )
+        self._discriminator.requires_grad_(requires_grad=True)
+        _follow(self.average, self.network, halflife=self._settings.ema_halflife_steps)
+        values = {"loss": loss, "pixel": pixel, "feature": feature, "adversarial": adversarial}
+        return {name: float(value.detach()) for name, value in values.items()} | {
+            "discriminator": judged
+        }
+
+    def _judge_step(self, restored: Tensor, target: Tensor, index: int) -> float:
+        real, _ = self._judge(target)
+        fake, _ = self._judge(restored)
+        # Hinge loss.
+        loss = functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
+        rate = self._terms.learning_rate * _decay(self._settings, index)
+        _update(self._judge_optimizer, loss, rate=rate, longest=math.inf)
+        return float(loss.detach())
+
+    def _judge(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        with torch.autocast(images.device.type, torch.bfloat16):
+            verdict, features = self._discriminator(images)
+        return verdict.float(), [values.float() for values in features]
+
+
+def _in_bfloat16(network: nn.Module, given: Tensor) -> Tensor:
+    with torch.autocast(given.device.type, torch.bfloat16):
+        result: Tensor = network(given.contiguous(memory_format=torch.channels_last))
+    return result.float()
+
+
+def _update(optimizer: torch.optim.Optimizer, loss: Tensor, *, rate: float, longest: float) -> None:
+    if not math.isfinite(float(loss.detach())):
+        raise DataError(f"the loss is {float(loss.detach())}: lower the learning rate, and resume")
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+        if math.isfinite(longest):
+            nn.utils.clip_grad_norm_(group["params"], longest)
+    optimizer.step()
+
+
+def _learning_rate(settings: TrainingSettings, index: int) -> float:
+    rise = min((index + 1) / max(settings.warmup_steps, 1), 1.0)
+    return settings.learning_rate * rise * _decay(settings, index)
+
+
+def _decay(settings: TrainingSettings, index: int) -> float:
+    return 0.5 * (1 + math.cos(math.pi * index / settings.steps))
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, network: nn.Module, *, halflife: float) -> None:
+    weight = 1 - 0.5 ** (1 / halflife)
+    ours: list[Tensor] = list(average.parameters())
+    theirs: list[Tensor] = list(network.parameters())
+    torch._foreach_lerp_(ours, theirs, weight)

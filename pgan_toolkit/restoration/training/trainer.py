@@ -1,0 +1,249 @@
+"""The run of a training: steps, checkpoints, log and sample pictures in one folder."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pgan_toolkit.arrays import Image
+from pgan_toolkit.digests import bytes_digest, file_digest
+from pgan_toolkit.errors import DataError, Interrupted, UsageError
+from pgan_toolkit.imaging import encode_png
+from pgan_toolkit.progress import Progress, ProgressMode
+from pgan_toolkit.restoration.devices import find_device
+from pgan_toolkit.restoration.training.checkpoint import load_checkpoint, save_checkpoint
+from pgan_toolkit.restoration.training.loading import Minibatch, minibatches, stacked
+from pgan_toolkit.restoration.training.log import TrainingLog
+from pgan_toolkit.restoration.training.pictures import CropPairs
+from pgan_toolkit.restoration.training.settings import TrainingSettings
+from pgan_toolkit.restoration.training.stages import Stage, make_network, make_stage
+from pgan_toolkit.restoration.weights import load_network, save_network
+from pgan_toolkit.storage import ImageSource, atomic_write_bytes, open_source
+
+__all__ = ["RunFolder", "train_restorer"]
+
+_SAVE_EVERY = 500  # steps between two checkpoints
+_LOG_EVERY = 50
+_FIXED_CROPS = 16  # that the log's PSNR and the sample pictures are of
+_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a run keeps what it makes.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    """
+
+    path: Path
+
+    @property
+    def weights(self) -> Path:
+        """The moving average of the weights, as `load_network` reads it."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def checkpoint(self) -> Path:
+        """All that is needed to go on."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def settings(self) -> Path:
+        """Settings and data of the run."""
+        return self.path / "settings.json"
+
+    @property
+    def log(self) -> Path:
+        """One JSON object a line."""
+        return self.path / "log.jsonl"
+
+    def sample(self, step: int) -> Path:
+        """Given, restored and clean crops after so many steps."""
+        return self.path / "samples" / f"step-{step:07d}.png"
+
+
+def train_restorer(
+    settings: TrainingSettings,
+    *,
+    data: Path,
+    out: Path,
+    init: Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    mode: ProgressMode = "auto",
+) -> Path:
+    """Train a network, or go on with a run that was stopped.
+
+    A run that was stopped and resumed gives the same weights, bit for bit, as one that was not,
+    on the same machine with the same number of threads.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+        What to train, and how.
+    data : Path
+        Clean pictures, in any format of storage.
+    out : Path
+        The run's folder.
+    init : Path | None
+        Weights to begin from; None for random ones.
+    resume : bool
+        Go on with the run in `out`, which must have been begun with the same settings and data.
+    device : str
+        "auto", "cpu", "cuda" or "cuda:N".
+    mode : {"auto", "quiet"}
+        Whether progress is shown.
+
+    Returns
+    -------
+    Path
+        The weight file.
+
+    Raises
+    ------
+    UsageError
+        `out` holds a run and `resume` is not set, or the reverse.
+    DataError
+        Pictures, weights or checkpoint cannot be used, or the loss is no number any more.
+    Interrupted
+        By the user; the state has been saved.
+    """
+    folder, source = RunFolder(out), open_source(data)
+    _check_folder(folder, resume=resume)
+    network = make_network(settings)
+    if init is not None:
+        stored = load_network(init, task=settings.task)
+        if stored.config != network.config:
+            raise DataError(f"{init}: weights of {stored.config}; expected {network.config}")
+        network.load_state_dict(stored.state_dict())
+    place = find_device(device)
+    stage = make_stage(settings, network, device=place)
+    described = _describe(settings, source, init)
+    done = load_checkpoint(folder.checkpoint, stage.parts(), settings=described) if resume else 0
+    out.mkdir(parents=True, exist_ok=True)
+    atomic_write_bytes(folder.settings, json.dumps(json.loads(described), indent=1).encode())
+    run = _Run(settings, stage, folder, described, place, source)
+    run.go_on(done, mode=mode)
+    return folder.weights
+
+
+class _Run:
+    """A run in the making."""
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        stage: Stage,
+        folder: RunFolder,
+        described: str,
+        device: torch.device,
+        source: ImageSource,
+    ) -> None:
+        self._settings, self._stage, self._folder = settings, stage, folder
+        self._described, self._device = described, device
+        self._pairs = _pairs(settings, source, purpose="restoration crops")
+        fixed = _pairs(settings, source, purpose="restoration samples")
+        self._fixed = stacked([fixed.pair(number) for number in range(_FIXED_CROPS)])
+
+    def go_on(self, done: int, *, mode: ProgressMode) -> None:
+        """Do the steps that are left."""
+        settings = self._settings
+        log = TrainingLog(self._folder.log, resumed_at=done)
+        bar = Progress(settings.steps, label="training", unit="step", mode=mode, initial=done)
+        batches = minibatches(
+            self._pairs, size=settings.minibatch_size, first=done, last=settings.steps
+        )
+        with bar, self._kept_on_interrupt() as progress:
+            progress["done"] = done
+            for index, batch in enumerate(batches, done):
+                given, target = (self._on_device(tensor) for tensor in batch)
+                log.add(self._stage.step(given, target, index=index))
+                progress["done"] = index + 1
+                bar.advance()
+                self._report(index + 1, log)
+        if done == settings.steps:
+            self._save(done)
+
+    def _report(self, done: int, log: TrainingLog) -> None:
+        last = done == self._settings.steps
+        if done % _LOG_EVERY == 0 or last:
+            log.write(step=done)
+        if done % _SAVE_EVERY == 0 or last:
+            self._save(done)
+            log.write(step=done, psnr_db=self._show(done))
+
+    def _save(self, done: int) -> None:
+        save_checkpoint(
+            self._folder.checkpoint, self._stage.parts(), step=done, settings=self._described
+        )
+        save_network(self._folder.weights, self._stage.average, task=self._settings.task)
+
+    @contextmanager
+    def _kept_on_interrupt(self) -> Iterator[dict[str, int]]:
+        progress: dict[str, int] = {}
+        try:
+            yield progress
+        except KeyboardInterrupt:
+            self._save(progress["done"])
+            raise Interrupted(
+                f"interrupted after {progress['done']:,} steps; "
+                "the same command with --resume goes on there"
+            ) from None
+
+    def _on_device(self, values: Tensor) -> Tensor:
+        return values.to(self._device, non_blocking=True).float() / 255
+
+    @torch.no_grad()
+    def _show(self, done: int) -> float:
+        """Write the sample picture and return the PSNR of the fixed crops, dB."""
+        given, target = (self._on_device(tensor) for tensor in self._fixed)
+        restored = self._stage.average(given).clamp(0, 1)
+        mse = (restored - target).square().mean(dim=(1, 2, 3)).clamp_min(1e-10)
+        levels = (restored * 255).round().to("cpu", torch.uint8)
+        atomic_write_bytes(self._folder.sample(done), encode_png(_sheet(self._fixed, levels)))
+        return float((-10 * mse.log10()).mean())
+
+
+def _check_folder(folder: RunFolder, *, resume: bool) -> None:
+    there = folder.checkpoint.is_file()
+    if resume and not there:
+        raise UsageError(f"{folder.path}: there is no run to resume; leave --resume out")
+    if there and not resume:
+        raise UsageError(f"{folder.path}: holds a run; add --resume, or name another folder")
+
+
+def _describe(settings: TrainingSettings, source: ImageSource, init: Path | None) -> str:
+    """All that decides the numbers of a run, as JSON."""
+    keys = "\n".join(source.keys())
+    facts: dict[str, Any] = asdict(settings)
+    facts["pictures"] = len(source)
+    facts["keys_sha256"] = bytes_digest(keys.encode())
+    facts["init_sha256"] = file_digest(init) if init else None
+    return json.dumps(facts, sort_keys=True)
+
+
+def _pairs(settings: TrainingSettings, source: ImageSource, *, purpose: str) -> CropPairs:
+    return CropPairs(
+        source,
+        settings.degradation,
+        crop_px=settings.crop_px,
+        seed=settings.seed,
+        purpose=purpose,
+    )
+
+
+def _sheet(fixed: Minibatch, restored: Tensor) -> Image:
+    """One row a crop: given, each pixel repeated; restored; clean."""
+    times = restored.shape[-1] // fixed.given.shape[-1]
+    given = fixed.given.repeat_interleave(times, 2).repeat_interleave(times, 3)
+    rows = torch.cat([given, restored, fixed.target], dim=3)[:_SHOWN]
+    return np.ascontiguousarray(torch.cat(list(rows), dim=1).permute(1, 2, 0).numpy())
