@@ -24,6 +24,7 @@ _COMMANDS = {
     "demo": ("pgan_cli.demo:demo", "Build a small dataset from sample pictures made on the spot."),
     "doctor": ("pgan_cli.doctor:doctor", "Say what this machine has, and what is missing."),
     "rank": ("pgan_cli.rank:rank", "Score the quality of any pictures, best first."),
+    "restore": ("pgan_cli.restore:restore", "Remove JPEG artifacts and enlarge."),
     "restore-score": (
         "pgan_cli.restore_score:restore_score",
         "Score a restorer by PSNR and SSIM, as the published tables do.",
