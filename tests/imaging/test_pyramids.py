@@ -1,0 +1,50 @@
+"""Laplacian bands agree with their definition, computed by SciPy."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import correlate1d
+
+from pgan_toolkit.errors import UsageError
+from pgan_toolkit.imaging import laplacian_band_energies
+
+_KERNEL = np.array([1, 4, 6, 4, 1]) / 16
+
+
+def _noise(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(7).uniform(0, 255, (height, width)).astype(np.float32)
+
+
+def _blur(plane: np.ndarray) -> np.ndarray:
+    return correlate1d(correlate1d(plane, _KERNEL, 0, mode="mirror"), _KERNEL, 1, mode="mirror")
+
+
+def _band(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    coarser = _blur(plane)[::2, ::2]
+    spread = np.zeros_like(plane)
+    spread[::2, ::2] = coarser
+    return plane - 4 * _blur(spread), coarser
+
+
+def test_energies_are_those_of_the_definition() -> None:
+    plane = _noise(32, 48)
+    finest, coarser = _band(plane.astype(np.float64))
+    second, _ = _band(coarser)
+    expected = np.mean(finest**2), np.mean(second**2)
+    assert laplacian_band_energies(plane, levels=2) == pytest.approx(expected, rel=1e-4)
+
+
+def test_odd_sizes_have_bands_too() -> None:
+    assert min(laplacian_band_energies(_noise(33, 47), levels=3)) > 0
+
+
+def test_a_flat_plane_has_no_detail_and_twice_the_contrast_four_times_the_energy() -> None:
+    flat = np.full((16, 16), 90, np.float32)
+    assert laplacian_band_energies(flat, levels=2) == pytest.approx((0, 0), abs=1e-6)
+    plane = _noise(16, 16)
+    once = np.array(laplacian_band_energies(plane, levels=2))
+    assert laplacian_band_energies(2 * plane, levels=2) == pytest.approx(4 * once)
+
+
+def test_a_plane_that_is_too_small_is_refused() -> None:
+    with pytest.raises(UsageError, match="9x7 pixels; 2 levels of a pyramid take 8 a side"):
+        laplacian_band_energies(_noise(7, 9), levels=2)
