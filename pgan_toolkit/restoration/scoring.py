@@ -262,7 +262,8 @@ def score_restorer(
 def mean_scores(scores: Sequence[PictureScore]) -> list[PictureScore]:
     """Average over the pictures: a score for each quality, named "mean of N".
 
-    PSNR and SSIM are averaged as tables do, picture by picture; ratios of energy geometrically.
+    PSNR and SSIM are averaged as tables do, picture by picture; ratios of energy geometrically,
+    over the pictures that have such energy.
     """
     by_quality: dict[int | None, list[PictureScore]] = {}
     for score in scores:
@@ -284,14 +285,22 @@ def _mean(fidelities: Sequence[Fidelity]) -> Fidelity:
     def mean(name: str) -> float:
         return float(np.mean([getattr(fidelity, name) for fidelity in fidelities]))
 
-    ratios = np.array([fidelity.band_ratios for fidelity in fidelities])
     return Fidelity(
         psnr_luma=mean("psnr_luma"),
         ssim_luma=mean("ssim_luma"),
         psnr_rgb=mean("psnr_rgb"),
         ssim_rgb=mean("ssim_rgb"),
-        band_ratios=tuple(np.exp(np.log(ratios).mean(axis=0)).tolist()),
+        band_ratios=_geometric_mean([fidelity.band_ratios for fidelity in fidelities]),
     )
+
+
+def _geometric_mean(ratios: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+    """Average the pictures that have detail; a result without any makes it 0."""
+    known = [each for each in ratios if not any(map(math.isnan, each))]
+    if not known:
+        return (math.nan,) * BANDS
+    with np.errstate(divide="ignore"):
+        return tuple(np.exp(np.log(known).mean(axis=0)).tolist())
 
 
 def _score(key: str, trial: _Trial, restorer: Restorer) -> PictureScore:
