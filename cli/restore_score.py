@@ -13,14 +13,15 @@ from pgan_cli.options import quiet_option
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.progress import Progress
 from pgan_toolkit.restoration import open_restorer
+from pgan_toolkit.restoration.fidelity import Fidelity
 from pgan_toolkit.restoration.scoring import (
     DEFAULT_QUALITIES,
     SCORED_TASKS,
-    Fidelity,
     PictureScore,
     ScoredTask,
     mean_scores,
     score_restorer,
+    stored_in_colour,
 )
 from pgan_toolkit.storage import atomic_write_bytes, open_source
 
@@ -105,6 +106,7 @@ def restore_score(*, report: Path | None, quiet: bool, **options: Any) -> None:
         task=asked.task,
         qualities=asked.qualities or None,
         colour=asked.colour,
+        coloured=stored_in_colour(source),
     )
     say(
         f"{asked.data}: {len(source):,} pictures, task {asked.task}, restorer {restorer.identity}\n"

@@ -7,6 +7,7 @@ from pgan_toolkit.imaging.codec import (
     encode_jpeg,
     encode_png,
     image_size,
+    stored_grey,
 )
 from pgan_toolkit.imaging.colour import (
     full_luma,
@@ -81,6 +82,7 @@ __all__ = [
     "ring_frequencies",
     "ring_spectrum",
     "shrink_to_fit",
+    "stored_grey",
     "studio_luma",
     "tile_band_power",
     "warp_quad",

@@ -23,6 +23,7 @@ __all__ = [
     "encode_jpeg",
     "encode_png",
     "image_size",
+    "stored_grey",
 ]
 
 MAX_MEGAPIXELS = 100.0
@@ -112,6 +113,18 @@ def image_size(data: bytes, *, name: str) -> tuple[int, int]:
     """
     with _opened(data, name=name, max_megapixels=float("inf")) as picture:
         return picture.height, picture.width
+
+
+def stored_grey(data: bytes, *, name: str) -> bool:
+    """Whether a picture's header states one channel of grey levels, with or without alpha.
+
+    Raises
+    ------
+    DataError
+        The bytes are not a picture.
+    """
+    with _opened(data, name=name, max_megapixels=float("inf")) as picture:
+        return picture.mode.startswith(("1", "L", "I", "F"))
 
 
 def encode_png(image: Image) -> bytes:

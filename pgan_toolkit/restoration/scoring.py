@@ -5,20 +5,19 @@ restored, and compared 4 pixels away from the border. JPEG artifacts: the luma p
 compressed as a grey JPEG; with `colour`, the picture itself, 4:2:0. Faces: reduced four times and
 compressed, the way of a photograph to a web page, and restored by both nets.
 
-Luma is BT.601's in studio range, not rounded after restoration. A picture that is grey keeps its
-levels: programs of the tables convert colour pictures only. (Set14 and classic5 have such.)
+Luma is as `fidelity.compare` has it. What is a grey picture goes by its file, as in the programs of
+the tables: classic5's have one channel and are compared by their levels, and so is one of Set14's,
+but another of Set14's is grey in three channels and is compared in studio range.
 """
 
-import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError, UsageError
@@ -32,25 +31,22 @@ from pgan_toolkit.imaging import (
     grey_to_rgb,
     is_grey,
     lanczos_resize,
-    laplacian_band_energies,
+    stored_grey,
     studio_luma,
 )
+from pgan_toolkit.restoration.fidelity import BANDS, Fidelity, compare
 from pgan_toolkit.restoration.restorer import Restorer
-from pgan_toolkit.storage import ImageSource
+from pgan_toolkit.storage import PICTURE_EXTENSIONS, ImageSource, StoredSource, read_file
 
 __all__ = [
-    "BANDS",
     "DEFAULT_QUALITIES",
     "RESTORED",
     "SCORED_TASKS",
-    "Fidelity",
     "PictureScore",
     "ScoredTask",
-    "compare",
     "mean_scores",
-    "psnr",
     "score_restorer",
-    "ssim",
+    "stored_in_colour",
 ]
 
 ScoredTask = Literal["jpeg", "superres", "faces"]
@@ -59,40 +55,10 @@ DEFAULT_QUALITIES: dict[ScoredTask, tuple[int, ...]] = {"jpeg": (10, 20, 30, 40)
 """JPEG qualities of the tasks that compress."""
 RESTORED = "restored"
 """What a score calls the restorer's result, beside the plain ways that it is compared with."""
-BANDS = 2
-"""Laplacian bands whose energy is compared: those that reducing four times takes away."""
 
 _SCALE = 4
-_SSIM_WINDOW_PX = 11
-_SSIM_SIGMA_PX = 1.5
-_PEAK = 255.0
 _SMALLEST_PX = 20
 """A side that leaves one SSIM window after the cut to multiples of 4 and 4 pixels a border."""
-
-_Plane = NDArray[np.float64]
-_Floats = NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True)
-class Fidelity:
-    """How close a result is to the original.
-
-    Attributes
-    ----------
-    psnr_luma, psnr_rgb : float
-        dB; infinite where the two are equal.
-    ssim_luma, ssim_rgb : float
-        Up to 1; over RGB the mean of the channels.
-    band_ratios : tuple of float
-        Energy of the result's finest Laplacian bands over the original's, the finest first:
-        below 1 where detail is missing. Not a number where the original has none.
-    """
-
-    psnr_luma: float
-    ssim_luma: float
-    psnr_rgb: float
-    ssim_rgb: float
-    band_ratios: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -126,93 +92,11 @@ class _Trial:
     """A degraded picture, its original and the plain results."""
 
     original: Image
+    grey: bool
     given: Image
     plain: dict[str, Image]
     scale: int
     quality: int | None = None
-
-
-def psnr(original: _Floats, result: _Floats) -> float:
-    """Peak signal-to-noise ratio, dB, for a peak of 255.
-
-    Parameters
-    ----------
-    original, result : float arrays of the same shape
-        In grey levels.
-
-    Raises
-    ------
-    UsageError
-        The shapes differ.
-    """
-    _require_same_shape(original, result)
-    error = float(np.mean(np.square(original - result, dtype=np.float64)))
-    return 10 * math.log10(_PEAK**2 / error) if error else math.inf
-
-
-def ssim(original: _Floats, result: _Floats) -> float:
-    """Structural similarity of two planes as tables have it.
-
-    Source: Wang et al. 2004: an 11x11 Gaussian window of sigma 1.5, K1 = 0.01, K2 = 0.03, averaged
-    over the places where the window fits.
-
-    Parameters
-    ----------
-    original, result : float arrays (H, W)
-        In grey levels; at least 11 pixels a side.
-
-    Raises
-    ------
-    UsageError
-        The shapes differ, or are smaller than the window.
-    """
-    from skimage.metrics import structural_similarity
-
-    _require_same_shape(original, result)
-    if min(original.shape) < _SSIM_WINDOW_PX:
-        height, width = original.shape
-        raise UsageError(f"{width}x{height} pixels; SSIM takes {_SSIM_WINDOW_PX} a side or more")
-    return float(
-        structural_similarity(  # type: ignore[no-untyped-call]
-            original,
-            result,
-            data_range=_PEAK,
-            gaussian_weights=True,
-            sigma=_SSIM_SIGMA_PX,
-            use_sample_covariance=False,
-        )
-    )
-
-
-def compare(original: Image, result: Image, *, shave_px: int = 0) -> Fidelity:
-    """Measure how close a result is to its original, on luma and on RGB.
-
-    Parameters
-    ----------
-    original, result : Image
-        uint8 (H, W, 3).
-    shave_px : int
-        Width of the border that PSNR and SSIM leave out: the factor, for super-resolution.
-
-    Raises
-    ------
-    UsageError
-        The sizes differ, or too little is left for SSIM's window.
-    """
-    _require_same_shape(original, result)
-    to_luma: Callable[[Image], _Plane] = full_luma if is_grey(original) else studio_luma
-    luma = to_luma(original), to_luma(result)
-    inside = tuple(slice(shave_px, size - shave_px) for size in original.shape[:2])
-    first, second = (plane[inside] for plane in luma)
-    colours = original[inside].astype(np.float64), result[inside].astype(np.float64)
-    channels = [ssim(colours[0][..., c], colours[1][..., c]) for c in range(3)]
-    return Fidelity(
-        psnr_luma=psnr(first, second),
-        ssim_luma=ssim(first, second),
-        psnr_rgb=psnr(*colours),
-        ssim_rgb=float(np.mean(channels)),
-        band_ratios=_band_ratios(*luma),
-    )
 
 
 def score_restorer(
@@ -222,6 +106,7 @@ def score_restorer(
     task: ScoredTask,
     qualities: Sequence[int] | None = None,
     colour: bool = False,
+    coloured: Collection[str] = (),
 ) -> Iterator[PictureScore]:
     """Degrade each picture, restore it, and compare.
 
@@ -237,6 +122,9 @@ def score_restorer(
         Of the JPEGs; None for the task's own, `DEFAULT_QUALITIES`.
     colour : bool
         Compress the picture in place of its luma; for "jpeg" only.
+    coloured : collection of str
+        Keys of pictures that are compared in studio range even if their channels are equal:
+        `stored_in_colour`.
 
     Yields
     ------
@@ -255,7 +143,33 @@ def score_restorer(
     return (
         _score(record.key, trial, part)
         for record in source
-        for trial in degrade(_large_enough(record.image, record.key))
+        for grey in [is_grey(record.image) and record.key not in coloured]
+        for trial in degrade(_large_enough(record.image, record.key), grey)
+    )
+
+
+def stored_in_colour(source: StoredSource) -> frozenset[str]:
+    """Keys of a folder's pictures whose files have more than one channel.
+
+    Other formats keep no grey files apart, so that of them there are none.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read or is no picture.
+    """
+    if source.format != "folder":
+        return frozenset()
+    keys = set(source.keys())
+    files = {
+        path.relative_to(source.path).with_suffix("").as_posix(): path
+        for path in source.path.rglob("*")
+        if path.suffix.lower() in PICTURE_EXTENSIONS
+    }
+    return frozenset(
+        key
+        for key, path in files.items()
+        if key in keys and not stored_grey(read_file(path), name=str(path))
     )
 
 
@@ -313,7 +227,7 @@ def _score(key: str, trial: _Trial, restorer: Restorer) -> PictureScore:
         key=key,
         quality=trial.quality,
         fidelity={
-            way: compare(trial.original, result, shave_px=shave_px)
+            way: compare(trial.original, result, shave_px=shave_px, grey=trial.grey)
             for way, result in results.items()
         },
         seconds=seconds,
@@ -323,7 +237,7 @@ def _score(key: str, trial: _Trial, restorer: Restorer) -> PictureScore:
 
 def _protocol(
     task: ScoredTask, qualities: Sequence[int] | None, *, colour: bool
-) -> Callable[[Image], Iterator[_Trial]]:
+) -> Callable[[Image, bool], Iterator[_Trial]]:
     if colour and task != "jpeg":
         raise UsageError(f"colour is a choice of the task jpeg; {task} is in colour always")
     if task == "superres":
@@ -338,21 +252,23 @@ def _protocol(
     return partial(_jpeg_trials, qualities=chosen, colour=colour)
 
 
-def _superres_trials(image: Image) -> Iterator[_Trial]:
+def _superres_trials(image: Image, grey: bool) -> Iterator[_Trial]:
     original, small = _reduced(image)
-    yield _Trial(original, small, _enlarged(small), _SCALE)
+    yield _Trial(original, grey, small, _enlarged(small), _SCALE)
 
 
-def _face_trials(image: Image, *, qualities: Sequence[int]) -> Iterator[_Trial]:
+def _face_trials(image: Image, grey: bool, *, qualities: Sequence[int]) -> Iterator[_Trial]:
     original, small = _reduced(image)
     for quality in qualities:
         given = _decoded(encode_jpeg(small, quality=quality))
-        yield _Trial(original, given, _enlarged(given), _SCALE, quality)
+        yield _Trial(original, grey, given, _enlarged(given), _SCALE, quality)
 
 
-def _jpeg_trials(image: Image, *, qualities: Sequence[int], colour: bool) -> Iterator[_Trial]:
+def _jpeg_trials(
+    image: Image, grey: bool, *, qualities: Sequence[int], colour: bool
+) -> Iterator[_Trial]:
     # The tables' originals are the rounded luma, not the picture that it came from.
-    levels = grey_levels(full_luma(image) if is_grey(image) else studio_luma(image))
+    levels = grey_levels(full_luma(image) if grey else studio_luma(image))
     original = image if colour else grey_to_rgb(levels)
     for quality in qualities:
         data = (
@@ -361,7 +277,7 @@ def _jpeg_trials(image: Image, *, qualities: Sequence[int], colour: bool) -> Ite
             else encode_grey_jpeg(levels, quality=quality)
         )
         given = _decoded(data)
-        yield _Trial(original, given, {"jpeg": given}, 1, quality)
+        yield _Trial(original, grey or not colour, given, {"jpeg": given}, 1, quality)
 
 
 def _reduced(image: Image) -> tuple[Image, Image]:
@@ -388,18 +304,3 @@ def _large_enough(image: Image, key: str) -> Image:
             "so leave it out"
         )
     return image
-
-
-def _band_ratios(original: _Plane, result: _Plane) -> tuple[float, ...]:
-    energies = [
-        laplacian_band_energies(plane.astype(np.float32), levels=BANDS)
-        for plane in (original, result)
-    ]
-    return tuple(
-        found / true if true else math.nan for true, found in itertools.zip_longest(*energies)
-    )
-
-
-def _require_same_shape(original: NDArray[Any], result: NDArray[Any]) -> None:
-    if original.shape != result.shape:
-        raise UsageError(f"a result of shape {result.shape}; the original's is {original.shape}")

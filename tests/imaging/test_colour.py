@@ -1,10 +1,13 @@
 """Lumas agree with scikit-image and with what their definitions say of white and the primaries."""
 
+import io
+
 import numpy as np
+import PIL.Image
 import pytest
 import skimage.color
 
-from pgan_toolkit.errors import UsageError
+from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.imaging import (
     decode_image,
     encode_grey_jpeg,
@@ -14,6 +17,7 @@ from pgan_toolkit.imaging import (
     grey_to_rgb,
     is_grey,
     luma,
+    stored_grey,
     studio_luma,
 )
 
@@ -76,3 +80,18 @@ def test_a_grey_jpeg_is_the_luma_of_a_colour_jpeg_of_the_same_picture() -> None:
     decoded = decode_image(alone, name="grey")
     assert is_grey(decoded)
     assert np.array_equal(decoded, decode_image(in_colour, name="colour"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "grey"),
+    [("L", True), ("LA", True), ("1", True), ("I;16", True), ("RGB", False), ("P", False)],
+)
+def test_a_file_says_whether_it_holds_one_channel(mode: str, grey: bool) -> None:
+    buffer = io.BytesIO()
+    PIL.Image.new(mode, (4, 3)).save(buffer, "PNG")
+    assert stored_grey(buffer.getvalue(), name="x") is grey
+
+
+def test_what_is_no_picture_is_refused() -> None:
+    with pytest.raises(DataError, match="notes"):
+        stored_grey(b"plain words", name="notes")
