@@ -49,6 +49,7 @@ _TaskWord = Literal["jpeg", "superres"]
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--resume", is_flag=True, help="Go on with the run in OUT, exactly.")
+@click.option("--tensorboard", is_flag=True, help="Write curves to OUT/tensorboard as well.")
 @quiet_option
 def train_restorer(  # noqa: PLR0913 - one a option
     *,
@@ -58,6 +59,7 @@ def train_restorer(  # noqa: PLR0913 - one a option
     init: Path | None,
     device: str,
     resume: bool,
+    tensorboard: bool,
     quiet: bool,
     preset: str,
     adversarial: bool,
@@ -71,19 +73,20 @@ def train_restorer(  # noqa: PLR0913 - one a option
     from pgan_toolkit.restoration import training
     from pgan_toolkit.restoration.weights import bundled_weights
 
-    settings = replace(
-        training.preset(preset, task=task, adversarial=adversarial),
-        **{name: value for name, value in changes.items() if value is not None},
-    )
     if adversarial and init is None:
         init = bundled_weights("superres")
+    settings = replace(
+        training.preset(preset, task=task, adversarial=adversarial),
+        init=init,
+        **{name: value for name, value in changes.items() if value is not None},
+    )
     weights = training.train_restorer(
         settings,
         data=data,
         out=out,
-        init=init,
         resume=resume,
         device=device,
+        tensorboard=tensorboard,
         mode="quiet" if quiet else "auto",
     )
     if not quiet:

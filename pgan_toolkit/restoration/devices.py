@@ -4,7 +4,7 @@ import torch
 
 from pgan_toolkit.errors import SetupError, UsageError
 
-__all__ = ["find_device"]
+__all__ = ["find_device", "has_bfloat16"]
 
 
 def find_device(name: str) -> torch.device:
@@ -33,3 +33,10 @@ def find_device(name: str) -> torch.device:
             "devices here; use --device cpu, or install a build of torch with CUDA and a driver"
         )
     return torch.device(name)
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware, where it is faster than float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return any(torch.cpu.get_capabilities().get(name) for name in ("amx_bf16", "avx512_bf16"))

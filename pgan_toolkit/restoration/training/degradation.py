@@ -5,7 +5,7 @@ Every function takes the generator that it draws from.
 """
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -20,6 +20,7 @@ _BT601 = np.array([0.299, 0.587, 0.114])
 _GRID_PX = 8  # of JPEG's blocks
 
 
+@runtime_checkable
 class Degradation(Protocol):
     """Makes what a network gets, and what it should make of it, from a clean picture."""
 

@@ -1,18 +1,23 @@
-"""The log of a training run: one JSON object a line."""
+"""The log of a training run: one JSON object a line, and curves for TensorBoard where asked for."""
 
 import json
-import math
 import time
 from collections import defaultdict
 from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
 
+from pgan_toolkit.errors import SetupError
 from pgan_toolkit.storage import atomic_write_bytes
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 __all__ = ["TrainingLog"]
 
 
 class TrainingLog:
-    """Collects the losses of steps and appends their means.
+    """Collects the losses of steps and appends their means; a context manager.
 
     Parameters
     ----------
@@ -20,36 +25,75 @@ class TrainingLog:
         The file. Lines of steps beyond `resumed_at` are dropped: those steps will be done again.
     resumed_at : int
         Steps done before.
+    curves : Path | None
+        A folder for TensorBoard; None for no curves.
+
+    Raises
+    ------
+    SetupError
+        Curves are asked for, and TensorBoard is not installed.
     """
 
-    def __init__(self, path: Path, *, resumed_at: int) -> None:
+    def __init__(self, path: Path, *, resumed_at: int, curves: Path | None = None) -> None:
         self._path = path
-        kept = []
-        if resumed_at and path.is_file():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            kept = [line for line in lines if json.loads(line)["step"] <= resumed_at]
-        atomic_write_bytes(path, "".join(f"{line}\n" for line in kept).encode())
+        self._writer = _open_curves(curves, resumed_at) if curves else None
+        atomic_write_bytes(path, _lines_until(path, resumed_at))
         self._sums: dict[str, list[float]] = defaultdict(list)
         self._since_s = time.perf_counter()
         self._steps = 0
+
+    def __enter__(self) -> "TrainingLog":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
 
     def add(self, losses: dict[str, float]) -> None:
         """Count one step."""
         self._steps += 1
         for name, value in losses.items():
-            if not math.isnan(value):
-                self._sums[name].append(value)
+            self._sums[name].append(value)
 
-    def write(self, *, step: int, psnr_db: float | None = None) -> None:
-        """Append a line: the means since the last one, or a PSNR."""
-        row: dict[str, float] = {"step": step}
-        if psnr_db is not None:
-            row["psnr_db"] = round(psnr_db, 4)
-        else:
-            now = time.perf_counter()
-            row |= {name: sum(values) / len(values) for name, values in self._sums.items()}
-            row["steps_per_s"] = round(self._steps / max(now - self._since_s, 1e-9), 3)
-            self._sums.clear()
-            self._steps, self._since_s = 0, now
+    def write_losses(self, *, step: int) -> None:
+        """Append the means since the last time, and the speed."""
+        now = time.perf_counter()
+        row = {name: sum(values) / len(values) for name, values in self._sums.items()}
+        row["steps_per_s"] = round(self._steps / max(now - self._since_s, 1e-9), 3)
+        self._sums.clear()
+        self._steps, self._since_s = 0, now
+        self._append(step, row)
+
+    def write_psnr(self, psnr_db: float, *, step: int) -> None:
+        """Append the PSNR of the fixed crops, dB."""
+        self._append(step, {"psnr_db": round(psnr_db, 4)})
+
+    def _append(self, step: int, row: dict[str, float]) -> None:
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(json.dumps({"step": step, **row}) + "\n")
+        if self._writer is not None:
+            for name, value in row.items():
+                self._writer.add_scalar(name, value, step)
+
+
+def _lines_until(path: Path, step: int) -> bytes:
+    if not step or not path.is_file():
+        return b""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return "".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= step).encode()
+
+
+def _open_curves(folder: Path, resumed_at: int) -> "SummaryWriter":
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise SetupError(
+            f"TensorBoard is not installed ({error}); pip install 'pgan-toolkit[tensorboard]', "
+            "or leave --tensorboard out"
+        ) from error
+    return SummaryWriter(str(folder), purge_step=resumed_at + 1)

@@ -1,5 +1,6 @@
 """Random crops of a set of pictures, each made from the seed and its number alone."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import bicubic_resize
 from pgan_toolkit.randomness import generator
 from pgan_toolkit.restoration.training.degradation import Degradation
-from pgan_toolkit.storage import ImageSource
+from pgan_toolkit.storage import StoredSource
 
 __all__ = ["CACHE_GIB", "CropPairs", "Pair"]
 
@@ -38,7 +39,7 @@ class CropPairs:
 
     Parameters
     ----------
-    source : ImageSource
+    source : StoredSource
         The clean pictures. Those smaller than a crop are continued by their mirror image.
     degradation : Degradation
         What is done to them.
@@ -52,7 +53,7 @@ class CropPairs:
 
     def __init__(
         self,
-        source: ImageSource,
+        source: StoredSource,
         degradation: Degradation,
         *,
         crop_px: int,
@@ -77,11 +78,10 @@ class CropPairs:
         return Pair(*self._degradation.pair(clean, rng))
 
     def _weights(self) -> NDArray[np.float64]:
-        sides = [
-            float(np.sqrt(np.prod(self._image(i).shape[:2]))) for i in range(len(self._source))
-        ]
-        weights: np.ndarray[tuple[int], np.dtype[np.float64]] = np.array(sides, np.float64)
-        return weights / weights.sum()
+        sizes = (self._source.info(index) for index in range(len(self._source)))
+        sides = np.array([math.sqrt(size.height * size.width) for size in sizes], np.float64)
+        shares: NDArray[np.float64] = np.divide(sides, sides.sum())
+        return shares
 
     def _image(self, index: int) -> Image:
         if index in self._kept:

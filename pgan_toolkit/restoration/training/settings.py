@@ -1,6 +1,7 @@
 """What a training run is asked to do, and the presets."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.restoration.networks import DiscriminatorConfig, RedNetConfig, SRResNetConfig
@@ -70,6 +71,8 @@ class TrainingSettings:
         Longer gradients are shortened to it.
     seed : int
         Of crops, degradations and initial weights.
+    init : Path | None
+        Weights to begin from; None for random ones.
     """
 
     task: Task
@@ -84,6 +87,7 @@ class TrainingSettings:
     ema_halflife_steps: float = 300.0
     max_gradient_norm: float = 1.0
     seed: int = 0
+    init: Path | None = None
 
     def __post_init__(self) -> None:
         expected = RedNetConfig if self.task == "jpeg" else SRResNetConfig

@@ -2,23 +2,24 @@
 
 import copy
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pgan_toolkit.errors import DataError
-from pgan_toolkit.restoration.networks import Discriminator, RedNet, SRResNet
-from pgan_toolkit.restoration.networks.red_net import RedNetConfig
+from pgan_toolkit.restoration.devices import has_bfloat16
+from pgan_toolkit.restoration.networks import Discriminator, RedNet, RedNetConfig, SRResNet
 from pgan_toolkit.restoration.training.settings import AdversarialSettings, TrainingSettings
-from pgan_toolkit.restoration.weights import RestorationNet
+from pgan_toolkit.restoration.weights import RestorationNet, load_network
 
-__all__ = ["AdversarialStage", "FidelityStage", "Stage", "make_network", "make_stage"]
+__all__ = ["AdversarialStage", "FidelityStage", "Stage", "make_stage"]
 
 _BETAS = (0.9, 0.99)
 
 
+@runtime_checkable
 class Stage(Protocol):
     """What is trained, and how a step of it goes.
 
@@ -40,8 +41,29 @@ class Stage(Protocol):
         """All that a checkpoint must hold."""
 
 
-def make_network(settings: TrainingSettings) -> RestorationNet:
-    """Make the network of a run with its initial weights, which its seed decides."""
+def make_stage(settings: TrainingSettings, *, device: torch.device) -> Stage:
+    """Make the stage that the settings ask for, with its initial weights, on a device.
+
+    Raises
+    ------
+    DataError
+        The weights to begin from cannot be read, or are of another network.
+    """
+    network = _initial_network(settings).train().requires_grad_(requires_grad=True)
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if settings.adversarial is None:
+        return FidelityStage(settings, network)
+    return AdversarialStage(settings, network, settings.adversarial)
+
+
+def _initial_network(settings: TrainingSettings) -> RestorationNet:
+    if settings.init is not None:
+        stored = load_network(settings.init, task=settings.task)
+        if stored.config != settings.network:
+            raise DataError(
+                f"{settings.init}: weights of {stored.config}; expected {settings.network}"
+            )
+        return stored
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         if isinstance(settings.network, RedNetConfig):
@@ -49,21 +71,11 @@ def make_network(settings: TrainingSettings) -> RestorationNet:
         return SRResNet(settings.network)
 
 
-def make_stage(
-    settings: TrainingSettings, network: RestorationNet, *, device: torch.device
-) -> Stage:
-    """Make the stage that the settings ask for, on a device."""
-    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if settings.adversarial is None:
-        return FidelityStage(settings, network)
-    return AdversarialStage(settings, network, settings.adversarial)
-
-
 class FidelityStage:
     """Minimises the mean absolute difference to the clean picture."""
 
     def __init__(self, settings: TrainingSettings, network: RestorationNet) -> None:
-        self.network = network.train().requires_grad_(requires_grad=True)
+        self.network = network
         self.average = copy.deepcopy(network).requires_grad_(requires_grad=False)
         self._settings = settings
         self._optimizer = torch.optim.Adam(network.parameters(), betas=_BETAS)
@@ -74,7 +86,7 @@ class FidelityStage:
 
     def step(self, given: Tensor, target: Tensor, *, index: int) -> dict[str, float]:
         """Learn from one minibatch."""
-        restored = _in_bfloat16(self.network, given)
+        restored = _applied(self.network, given)
         loss = functional.l1_loss(restored, target)
         self._learn(loss, index)
         return {"loss": float(loss.detach())}
@@ -95,7 +107,7 @@ class AdversarialStage:
     def __init__(
         self, settings: TrainingSettings, network: RestorationNet, terms: AdversarialSettings
     ) -> None:
-        self.network = network.train().requires_grad_(requires_grad=True)
+        self.network = network
         self.average = copy.deepcopy(network).requires_grad_(requires_grad=False)
         self._settings, self._terms = settings, terms
         self._optimizer = torch.optim.Adam(network.parameters(), betas=_BETAS)
@@ -120,37 +132,40 @@ class AdversarialStage:
 
     def step(self, given: Tensor, target: Tensor, *, index: int) -> dict[str, float]:
         """Let the discriminator learn, then the network."""
-        restored = _in_bfloat16(self.network, given)
+        restored = _applied(self.network, given)
         judged = self._judge_step(restored.detach(), target, index)
         if index < self._terms.warmup_steps:
-            return {"loss": float("nan"), "discriminator": judged}
-        terms = self._terms
+            return {"discriminator": judged}
         self._discriminator.requires_grad_(requires_grad=False)
-        pixel = functional.l1_loss(restored, target)
-        verdict, features = self._judge(restored)
-        with torch.no_grad():
-            _, wanted = self._judge(target)
-        feature = torch.stack(
-            [functional.l1_loss(ours, real) for ours, real in zip(features, wanted, strict=True)]
-        ).mean()
-        adversarial = -verdict.mean()
-        loss = (
-            terms.pixel_weight * pixel
-            + terms.feature_weight * feature
-            + terms.adversarial_weight * adversarial
-        )
+        values = self._terms_of(restored, target)
         _update(
             self._optimizer,
-            loss,
+            values["loss"],
             rate=_learning_rate(self._settings, index),
             longest=self._settings.max_gradient_norm,
         )
         self._discriminator.requires_grad_(requires_grad=True)
         _follow(self.average, self.network, halflife=self._settings.ema_halflife_steps)
-        values = {"loss": loss, "pixel": pixel, "feature": feature, "adversarial": adversarial}
         return {name: float(value.detach()) for name, value in values.items()} | {
             "discriminator": judged
         }
+
+    def _terms_of(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """The network's loss and its terms, before their weights."""
+        verdict, features = self._judge(restored)
+        with torch.no_grad():
+            _, wanted = self._judge(target)
+        distances = [
+            functional.l1_loss(ours, real) for ours, real in zip(features, wanted, strict=True)
+        ]
+        pixel, feature = functional.l1_loss(restored, target), torch.stack(distances).mean()
+        adversarial = -verdict.mean()
+        loss = (
+            self._terms.pixel_weight * pixel
+            + self._terms.feature_weight * feature
+            + self._terms.adversarial_weight * adversarial
+        )
+        return {"loss": loss, "pixel": pixel, "feature": feature, "adversarial": adversarial}
 
     def _judge_step(self, restored: Tensor, target: Tensor, index: int) -> float:
         real, _ = self._judge(target)
@@ -162,13 +177,17 @@ class AdversarialStage:
         return float(loss.detach())
 
     def _judge(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        with torch.autocast(images.device.type, torch.bfloat16):
+        with _mixed_precision(images.device):
             verdict, features = self._discriminator(images)
         return verdict.float(), [values.float() for values in features]
 
 
-def _in_bfloat16(network: nn.Module, given: Tensor) -> Tensor:
-    with torch.autocast(given.device.type, torch.bfloat16):
+def _mixed_precision(device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))
+
+
+def _applied(network: nn.Module, given: Tensor) -> Tensor:
+    with _mixed_precision(given.device):
         result: Tensor = network(given.contiguous(memory_format=torch.channels_last))
     return result.float()
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.digests import bytes_digest, file_digest
-from pgan_toolkit.errors import DataError, Interrupted, UsageError
+from pgan_toolkit.errors import Interrupted, UsageError
 from pgan_toolkit.imaging import encode_png
 from pgan_toolkit.progress import Progress, ProgressMode
 from pgan_toolkit.restoration.devices import find_device
@@ -22,9 +22,9 @@ from pgan_toolkit.restoration.training.loading import Minibatch, minibatches, st
 from pgan_toolkit.restoration.training.log import TrainingLog
 from pgan_toolkit.restoration.training.pictures import CropPairs
 from pgan_toolkit.restoration.training.settings import TrainingSettings
-from pgan_toolkit.restoration.training.stages import Stage, make_network, make_stage
-from pgan_toolkit.restoration.weights import load_network, save_network
-from pgan_toolkit.storage import ImageSource, atomic_write_bytes, open_source
+from pgan_toolkit.restoration.training.stages import Stage, make_stage
+from pgan_toolkit.restoration.weights import save_network
+from pgan_toolkit.storage import StoredSource, atomic_write_bytes, open_source
 
 __all__ = ["RunFolder", "train_restorer"]
 
@@ -76,9 +76,9 @@ def train_restorer(
     *,
     data: Path,
     out: Path,
-    init: Path | None = None,
     resume: bool = False,
     device: str = "auto",
+    tensorboard: bool = False,
     mode: ProgressMode = "auto",
 ) -> Path:
     """Train a network, or go on with a run that was stopped.
@@ -94,12 +94,12 @@ def train_restorer(
         Clean pictures, in any format of storage.
     out : Path
         The run's folder.
-    init : Path | None
-        Weights to begin from; None for random ones.
     resume : bool
         Go on with the run in `out`, which must have been begun with the same settings and data.
     device : str
         "auto", "cpu", "cuda" or "cuda:N".
+    tensorboard : bool
+        Write curves to `out`/tensorboard as well.
     mode : {"auto", "quiet"}
         Whether progress is shown.
 
@@ -114,26 +114,27 @@ def train_restorer(
         `out` holds a run and `resume` is not set, or the reverse.
     DataError
         Pictures, weights or checkpoint cannot be used, or the loss is no number any more.
+    SetupError
+        There is no such device, or TensorBoard is asked for and not installed.
     Interrupted
         By the user; the state has been saved.
     """
     folder, source = RunFolder(out), open_source(data)
     _check_folder(folder, resume=resume)
-    network = make_network(settings)
-    if init is not None:
-        stored = load_network(init, task=settings.task)
-        if stored.config != network.config:
-            raise DataError(f"{init}: weights of {stored.config}; expected {network.config}")
-        network.load_state_dict(stored.state_dict())
     place = find_device(device)
-    stage = make_stage(settings, network, device=place)
-    described = _describe(settings, source, init)
+    stage = make_stage(settings, device=place)
+    described = _describe(settings, source)
     done = load_checkpoint(folder.checkpoint, stage.parts(), settings=described) if resume else 0
     out.mkdir(parents=True, exist_ok=True)
     atomic_write_bytes(folder.settings, json.dumps(json.loads(described), indent=1).encode())
-    run = _Run(settings, stage, folder, described, place, source)
+    run = _Run(settings, stage, folder, described, place, source, tensorboard=tensorboard)
     run.go_on(done, mode=mode)
     return folder.weights
+
+
+@dataclass
+class _StepsDone:
+    done: int
 
 
 class _Run:
@@ -146,9 +147,12 @@ class _Run:
         folder: RunFolder,
         described: str,
         device: torch.device,
-        source: ImageSource,
+        source: StoredSource,
+        *,
+        tensorboard: bool,
     ) -> None:
         self._settings, self._stage, self._folder = settings, stage, folder
+        self._tensorboard = tensorboard
         self._described, self._device = described, device
         self._pairs = _pairs(settings, source, purpose="restoration crops")
         fixed = _pairs(settings, source, purpose="restoration samples")
@@ -157,29 +161,31 @@ class _Run:
     def go_on(self, done: int, *, mode: ProgressMode) -> None:
         """Do the steps that are left."""
         settings = self._settings
-        log = TrainingLog(self._folder.log, resumed_at=done)
         bar = Progress(settings.steps, label="training", unit="step", mode=mode, initial=done)
         batches = minibatches(
             self._pairs, size=settings.minibatch_size, first=done, last=settings.steps
         )
-        with bar, self._kept_on_interrupt() as progress:
-            progress["done"] = done
+        with bar, self._log(done) as log, self._kept_on_interrupt(done) as progress:
             for index, batch in enumerate(batches, done):
                 given, target = (self._on_device(tensor) for tensor in batch)
                 log.add(self._stage.step(given, target, index=index))
-                progress["done"] = index + 1
+                progress.done = index + 1
                 bar.advance()
-                self._report(index + 1, log)
-        if done == settings.steps:
-            self._save(done)
+                self._report(progress.done, log)
+        # A finished run may have been killed between its checkpoint and its weights.
+        save_network(self._folder.weights, self._stage.average, task=settings.task)
+
+    def _log(self, done: int) -> TrainingLog:
+        curves = self._folder.path / "tensorboard" if self._tensorboard else None
+        return TrainingLog(self._folder.log, resumed_at=done, curves=curves)
 
     def _report(self, done: int, log: TrainingLog) -> None:
         last = done == self._settings.steps
         if done % _LOG_EVERY == 0 or last:
-            log.write(step=done)
+            log.write_losses(step=done)
         if done % _SAVE_EVERY == 0 or last:
             self._save(done)
-            log.write(step=done, psnr_db=self._show(done))
+            log.write_psnr(self._show(done), step=done)
 
     def _save(self, done: int) -> None:
         save_checkpoint(
@@ -188,14 +194,14 @@ class _Run:
         save_network(self._folder.weights, self._stage.average, task=self._settings.task)
 
     @contextmanager
-    def _kept_on_interrupt(self) -> Iterator[dict[str, int]]:
-        progress: dict[str, int] = {}
+    def _kept_on_interrupt(self, done: int) -> Iterator["_StepsDone"]:
+        progress = _StepsDone(done)
         try:
             yield progress
         except KeyboardInterrupt:
-            self._save(progress["done"])
+            self._save(progress.done)
             raise Interrupted(
-                f"interrupted after {progress['done']:,} steps; "
+                f"interrupted after {progress.done:,} steps; "
                 "the same command with --resume goes on there"
             ) from None
 
@@ -221,17 +227,17 @@ def _check_folder(folder: RunFolder, *, resume: bool) -> None:
         raise UsageError(f"{folder.path}: holds a run; add --resume, or name another folder")
 
 
-def _describe(settings: TrainingSettings, source: ImageSource, init: Path | None) -> str:
+def _describe(settings: TrainingSettings, source: StoredSource) -> str:
     """All that decides the numbers of a run, as JSON."""
     keys = "\n".join(source.keys())
-    facts: dict[str, Any] = asdict(settings)
+    facts: dict[str, Any] = asdict(replace(settings, init=None))
     facts["pictures"] = len(source)
     facts["keys_sha256"] = bytes_digest(keys.encode())
-    facts["init_sha256"] = file_digest(init) if init else None
+    facts["init"] = file_digest(settings.init) if settings.init else None
     return json.dumps(facts, sort_keys=True)
 
 
-def _pairs(settings: TrainingSettings, source: ImageSource, *, purpose: str) -> CropPairs:
+def _pairs(settings: TrainingSettings, source: StoredSource, *, purpose: str) -> CropPairs:
     return CropPairs(
         source,
         settings.degradation,

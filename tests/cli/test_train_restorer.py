@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import run_main
+
+from pgan_toolkit.imaging import encode_png
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    image = np.random.default_rng(0).integers(256, size=(48, 56, 3)).astype(np.uint8)
+    (folder / "noise.png").write_bytes(encode_png(image))
+    return folder
+
+
+def _train(*words: object):
+    return run_main("train-restorer", *words, "--preset", "smoke", "--steps", 2)
+
+
+@pytest.mark.parametrize("task", ["jpeg", "superres"])
+def test_a_run_says_where_its_weights_are(tmp_path: Path, pictures: Path, task: str) -> None:
+    outcome = _train(task, "--data", pictures, "--out", tmp_path / "run")
+    assert outcome.code == 0
+    assert f"weights: {tmp_path / 'run' / 'weights.safetensors'}" in outcome.out
+    assert (tmp_path / "run" / "weights.safetensors").is_file()
+    assert "training: 2 steps" in outcome.err
+
+
+def test_the_two_stages_of_superres(tmp_path: Path, pictures: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert _train("superres", "--data", pictures, "--out", first).code == 0
+    begun = (second, "--adversarial", "--init", first / "weights.safetensors")
+    assert _train("superres", "--data", pictures, "--out", *begun).code == 0
+    again = _train("superres", "--data", pictures, "--out", *begun, "--resume", "--quiet")
+    assert again.code == 0
+    assert again.out == again.err == ""
+
+
+def test_options_take_the_place_of_the_presets(tmp_path: Path, pictures: Path) -> None:
+    words = ("--crop-px", 16, "--minibatch-size", 1, "--learning-rate", 0.001, "--seed", 5)
+    assert _train("jpeg", "--data", pictures, "--out", tmp_path / "run", *words).code == 0
+    stored = (tmp_path / "run" / "settings.json").read_text()
+    for text in ('"crop_px": 16', '"minibatch_size": 1', '"learning_rate": 0.001', '"seed": 5'):
+        assert text in stored
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("jpeg", "--adversarial", "--init", "x.safetensors"), 2, "no such stage"),
+        (("superres", "--preset", "huge"), 2, "smoke, cpu, gpu"),
+        (("superres", "--crop-px", 30), 2, "multiple of 4"),
+        (("superres", "--init", "missing.safetensors"), 3, "missing.safetensors"),
+        (("superres", "--device", "cuda:99"), 4, "--device cpu"),
+        (("superres", "--device", "tpu"), 2, "auto, cpu, cuda"),
+        (("superres", "--resume"), 2, "no run to resume"),
+        (("superres", "--learning-rate", -1), 2, "learning_rate"),
+    ],
+)
+def test_bad_words_are_refused_and_nothing_is_left(
+    tmp_path: Path, pictures: Path, words: tuple[object, ...], code: int, told: str
+) -> None:
+    out = tmp_path / "run"
+    rest = () if "--preset" in words else ("--preset", "smoke")
+    outcome = run_main("train-restorer", *words, *rest, "--data", pictures, "--out", out)
+    assert outcome.code == code
+    assert told in outcome.err
+    assert "Traceback" not in outcome.err
+    assert not out.exists()
+
+
+def test_missing_pictures_are_named(tmp_path: Path) -> None:
+    outcome = _train("jpeg", "--data", tmp_path / "nowhere", "--out", tmp_path / "run")
+    assert outcome.code == 2
+    assert "nowhere" in outcome.err

@@ -1,0 +1,125 @@
+import math
+
+import pytest
+import torch
+
+from pgan_toolkit.errors import DataError
+from pgan_toolkit.restoration.networks import RedNetConfig, SRResNetConfig
+from pgan_toolkit.restoration.training import preset
+from pgan_toolkit.restoration.training.settings import TrainingSettings
+from pgan_toolkit.restoration.training.stages import make_stage
+
+CPU = torch.device("cpu")
+
+
+def _batch(scale: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    target = torch.rand(2, 3, 32, 32, generator=generator)
+    given = torch.nn.functional.avg_pool2d(target, scale) if scale > 1 else target * 0.9
+    return given, target
+
+
+@pytest.mark.parametrize(("task", "scale"), [("jpeg", 1), ("superres", 4)])
+def test_fidelity_lowers_the_mean_absolute_difference(task: str, scale: int) -> None:
+    stage = make_stage(preset("smoke", task=task), device=CPU)
+    given, target = _batch(scale)
+    losses = [stage.step(given, target, index=index)["loss"] for index in range(12)]
+    assert losses[-1] < losses[0]
+
+
+def test_the_loss_is_the_mean_absolute_difference() -> None:
+    stage = make_stage(preset("smoke", task="jpeg"), device=CPU)
+    given, target = _batch(1)
+    # A fresh RED-Net is the identity.
+    expected = (given - target).abs().mean()
+    assert stage.step(given, target, index=0)["loss"] == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_the_first_update_has_the_warmed_up_rate() -> None:
+    """Adam's first step moves each weight by the learning rate, whatever the gradient."""
+    settings = preset("smoke", task="jpeg")
+    stage = make_stage(settings, device=CPU)
+    stage.step(*_batch(1), index=0)
+    moved = stage.network.last.bias.detach().abs().max()
+    rise = 1 / settings.warmup_steps
+    assert float(moved) == pytest.approx(settings.learning_rate * rise, rel=0.01)
+
+
+def test_the_rate_ends_at_zero() -> None:
+    settings = preset("smoke", task="jpeg")
+    stage = make_stage(settings, device=CPU)
+    before = stage.network.last.bias.detach().clone()
+    stage.step(*_batch(1), index=settings.steps)
+    assert torch.equal(stage.network.last.bias, before)
+
+
+def test_the_average_follows_by_its_halflife() -> None:
+    settings = TrainingSettings(
+        task="jpeg",
+        network=RedNetConfig(layers=2, maps=4),
+        degradation=preset("smoke", task="jpeg").degradation,
+        ema_halflife_steps=1,
+        warmup_steps=1,
+        crop_px=32,
+    )
+    stage = make_stage(settings, device=CPU)
+    stage.step(*_batch(1), index=0)
+    # It began at 0, so half of the way is half of the value.
+    assert torch.allclose(stage.average.last.bias, stage.network.last.bias / 2)
+
+
+def test_the_same_seed_gives_the_same_initial_weights_and_leaves_the_global_state() -> None:
+    settings = preset("smoke", task="superres")
+    state = torch.random.get_rng_state()
+    first, again = (make_stage(settings, device=CPU).network.state_dict() for _ in range(2))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_the_adversarial_stage_warms_its_discriminator_up_first() -> None:
+    settings = preset("smoke", task="superres", adversarial=True)
+    stage = make_stage(settings, device=CPU)
+    before = {name: value.clone() for name, value in stage.network.state_dict().items()}
+    warm = settings.adversarial.warmup_steps
+    for index in range(warm):
+        assert set(stage.step(*_batch(4), index=index)) == {"discriminator"}
+    assert all(torch.equal(before[n], v) for n, v in stage.network.state_dict().items())
+    values = stage.step(*_batch(4), index=warm)
+    assert set(values) == {"loss", "pixel", "feature", "adversarial", "discriminator"}
+    assert not torch.equal(before["last.weight"], stage.network.last.weight)
+
+
+def test_the_adversarial_loss_is_the_weighted_sum_of_its_terms() -> None:
+    settings = preset("smoke", task="superres", adversarial=True)
+    terms = settings.adversarial
+    stage = make_stage(settings, device=CPU)
+    values = stage.step(*_batch(4), index=terms.warmup_steps)
+    expected = (
+        terms.pixel_weight * values["pixel"]
+        + terms.feature_weight * values["feature"]
+        + terms.adversarial_weight * values["adversarial"]
+    )
+    assert values["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_discriminator_learns_to_tell_and_its_hinge_loss_begins_near_two() -> None:
+    stage = make_stage(preset("smoke", task="superres", adversarial=True), device=CPU)
+    given, target = _batch(4)
+    losses = [stage.step(given, target, index=0)["discriminator"] for _ in range(60)]
+    assert losses[0] == pytest.approx(2, abs=0.2)
+    assert losses[-1] < losses[0] - 0.005
+
+
+def test_a_loss_that_is_no_number_stops_the_run() -> None:
+    stage = make_stage(preset("smoke", task="jpeg"), device=CPU)
+    given, target = _batch(1)
+    with pytest.raises(DataError, match="learning rate"):
+        stage.step(given * math.nan, target, index=0)
+
+
+def test_settings_refuse_the_other_tasks_network() -> None:
+    from pgan_toolkit.errors import UsageError
+
+    degradation = preset("smoke", task="jpeg").degradation
+    with pytest.raises(UsageError, match="RedNetConfig"):
+        TrainingSettings(task="jpeg", network=SRResNetConfig(), degradation=degradation)
