@@ -15,7 +15,8 @@ def _noise(height: int, width: int) -> np.ndarray:
 
 
 def _blur(plane: np.ndarray) -> np.ndarray:
-    return correlate1d(correlate1d(plane, _KERNEL, 0, mode="mirror"), _KERNEL, 1, mode="mirror")
+    rows = correlate1d(plane, _KERNEL, 0, mode="mirror")
+    return np.asarray(correlate1d(rows, _KERNEL, 1, mode="mirror"))
 
 
 def _band(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -83,7 +83,7 @@ def _matlab_resize(image: np.ndarray, *, width: int, height: int) -> np.ndarray:
         _matlab_weights(*sizes) for sizes in ((image.shape[0], height), (image.shape[1], width))
     )
     exact = np.einsum("ij,jkc,lk->ilc", rows, image.astype(np.float64), columns, optimize=True)
-    return np.clip(np.floor(exact + 0.5), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.floor(exact + 0.5), 0, 255), np.uint8)
 
 
 @pytest.mark.parametrize(("width", "height"), [(25, 18), (400, 288), (61, 50)])
@@ -106,7 +106,7 @@ def test_bicubic_keeps_the_size_and_flat_pictures() -> None:
 
 @pytest.mark.shared_data
 def test_bicubic_moves_no_score_of_super_resolution(shared_data: Path) -> None:
-    from pgan_toolkit.restoration.scoring import compare
+    from pgan_toolkit.restoration.fidelity import compare
 
     def scored(resize: object, image: np.ndarray) -> float:
         height, width = image.shape[:2]

@@ -133,7 +133,7 @@ def test_means_are_by_quality_and_ratios_of_energy_geometric() -> None:
     (mean,) = mean_scores([flat, score(20, 30, 0.25), score(20, 30, 1)])
     assert mean.fidelity["restored"].band_ratios == pytest.approx((0.5, 0.5))
     (mean,) = mean_scores([score(20, 30, 0), score(20, 30, 1)])
-    assert mean.fidelity["restored"].band_ratios == (0, 0)
+    assert mean.fidelity["restored"].band_ratios == pytest.approx((0, 0))
     means = mean_scores([score(10, 20, 0.5), score(20, 30, 1), score(10, 30, 2)])
     assert [(mean.key, mean.quality) for mean in means] == [("mean of 2", 10), ("mean of 1", 20)]
     fidelity = means[0].fidelity["restored"]
