@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -113,8 +114,10 @@ def restore_score(*, report: Path | None, quiet: bool, **options: Any) -> None:
     )
     scores: list[PictureScore] = []
     with Progress(total, label="scoring", unit="trial", mode="quiet" if quiet else "auto") as bar:
+        # On a terminal a line must not break the bar; both are seen in the same place there.
+        shown = bar.note if sys.stdout.isatty() and sys.stderr.isatty() else say
         for score in pending:
-            say(_line(score) if scores else f"{_heading(score)}\n{_line(score)}")
+            shown(_line(score) if scores else f"{_heading(score)}\n{_line(score)}")
             scores.append(score)
             bar.advance()
     say(_summary(scores))
