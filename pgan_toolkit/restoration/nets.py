@@ -170,8 +170,8 @@ class NetRestorer:
     @torch.inference_mode()
     def _pixels(
         self, image: Image, batch: Sequence[Tile], nets: Sequence[PictureNet], scale: int
-    ) -> Image:
-        """What tiles of one layout contribute: uint8 (N, scale h, scale w, 3)."""
+    ) -> list[Image]:
+        """What tiles of one layout contribute, each uint8 (scale h, scale w, 3)."""
         cuts = np.stack([_cut(image, tile.seen[0]) for tile in batch])
         values = torch.from_numpy(cuts).to(self._device).permute(0, 3, 1, 2).float() / 255
         seen = batch[0].seen
@@ -180,7 +180,7 @@ class NetRestorer:
         values = _rescaled(values, native=_native_scale(nets), scale=scale)
         values = _cut_out(values, batch[0].kept, origin=seen[-1], scale=scale)
         pixels = (values.clamp(0, 1) * 255).round().to(torch.uint8)
-        return pixels.permute(0, 2, 3, 1).cpu().numpy()
+        return list(pixels.permute(0, 2, 3, 1).cpu().numpy())
 
     def _run(self, net: PictureNet, values: Tensor) -> Tensor:
         net.to(self._device)

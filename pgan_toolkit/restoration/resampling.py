@@ -4,7 +4,7 @@ The pixels are those of Pillow's Lanczos but for rounding: a network's result is
 rounded once at the end, and need not leave the GPU for it.
 """
 
-from typing import Protocol
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -44,14 +44,7 @@ def lanczos_shrink(images: Tensor, *, factor: int) -> Tensor:
     return _both_axes(images, factor, functional.conv2d)
 
 
-class _Convolution(Protocol):
-    def __call__(
-        self, images: Tensor, weight: Tensor, /, *, stride: list[int], padding: list[int]
-    ) -> Tensor:
-        """Convolve (N, 1, H, W)."""
-
-
-def _both_axes(images: Tensor, factor: int, convolution: _Convolution) -> Tensor:
+def _both_axes(images: Tensor, factor: int, convolution: Callable[..., Tensor]) -> Tensor:
     if factor == 1:
         return images
     count, channels, height, width = images.shape
