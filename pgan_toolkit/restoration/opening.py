@@ -43,8 +43,9 @@ _BUNDLED: "dict[str, dict[Step, BundledName]]" = {
 def open_restorer(spec: str, *, device: str = "auto", threads: int | None = None) -> Restorer:
     """Make a restorer; whatever is wrong with its files or its device is found here.
 
-    Weight files are read and checked, which takes some hundredths of a second for the bundled
-    ones. A GPU is not touched before the first picture is restored.
+    Weight files are read and checked, which takes some hundredths of a second for files of the
+    bundled ones' size, after the second that importing torch takes. The networks are moved to a
+    GPU when the first picture is restored.
 
     Parameters
     ----------
@@ -91,12 +92,17 @@ def _net_restorer(kind: str, files: dict[Step, Path], *, device: "torch.device")
         nets.get("jpeg"),
         nets.get("superres"),
         device=device,
-        precision=best_precision(device),
+        # Of others' networks nobody knows what bfloat16 does to their pixels.
+        precision="float32" if kind == "spandrel" else best_precision(device),
         name=f"{kind}: {digests}",
     )
 
 
 def _loaded(kind: str, path: Path, step: Step) -> "PictureNet":
+    if kind == "spandrel":
+        from pgan_toolkit.restoration.foreign import load_foreign
+
+        return load_foreign(path, step=step)
     from pgan_toolkit.restoration.weights import load_network
 
     return load_network(path, task=step)
