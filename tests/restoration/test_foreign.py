@@ -202,22 +202,21 @@ def spandrel() -> Any:
 
 def test_real_architectures(tmp_path: Path, spandrel: Any) -> None:
     from spandrel.architectures.Compact import Compact
+    from spandrel.architectures.DnCNN import DnCNN
     from spandrel.architectures.ESRGAN import ESRGAN
-    from spandrel.architectures.FBCNN import FBCNN
 
     torch.manual_seed(0)
-    small = {"nc": [8, 8, 8, 8], "nb": 2}
     models = {
         "esrgan": ESRGAN(in_nc=3, out_nc=3, num_filters=8, num_blocks=1, scale=4),
         "compact": Compact(num_in_ch=3, num_out_ch=3, num_feat=8, num_conv=1, upscale=4),
         "two": ESRGAN(in_nc=3, out_nc=3, num_filters=8, num_blocks=1, scale=2),
-        "fbcnn": FBCNN(in_nc=3, out_nc=3, **small),
-        "grey": FBCNN(in_nc=1, out_nc=1, **small),
+        "dncnn": DnCNN(in_nc=3, out_nc=3, nc=8, nb=9, act_mode="R"),
+        "grey": DnCNN(in_nc=1, out_nc=1, nc=8, nb=9, act_mode="R"),
     }
     for name, model in models.items():
         torch.save({"params_ema": model.state_dict()}, tmp_path / f"{name}.pth")
     for name in ("esrgan", "compact"):
-        spec = f"spandrel:jpeg={tmp_path}/fbcnn.pth,superres={tmp_path}/{name}.pth"
+        spec = f"spandrel:jpeg={tmp_path}/dncnn.pth,superres={tmp_path}/{name}.pth"
         restorer = open_restorer(spec, device="cpu")
         assert restorer.restore(_picture(41, 30), scale=4).shape == (164, 120, 3)
         assert restorer.restore(_picture(41, 30), scale=1).shape == (41, 30, 3)
