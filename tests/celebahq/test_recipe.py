@@ -8,12 +8,15 @@ import numpy as np
 import PIL.Image
 import pytest
 import skimage.metrics
+import torch
 
 from pgan_toolkit.arrays import Image, Landmarks
 from pgan_toolkit.celebahq import PROFILES, Profile, read_landmarks, render_crop
 from pgan_toolkit.errors import UsageError
-from pgan_toolkit.imaging import decode_image
+from pgan_toolkit.imaging import Box, decode_image
 from pgan_toolkit.restoration import LanczosRestorer, open_restorer
+from pgan_toolkit.restoration.nets import NetRestorer
+from pgan_toolkit.restoration.networks import RedNet, RedNetConfig, SRResNet, SRResNetConfig
 
 RESTORER = open_restorer("lanczos")
 
@@ -101,6 +104,52 @@ def test_restoring_the_region_gives_the_pixels_of_restoring_the_photograph(
     assert np.array_equal(near, far)
 
 
+class _RestoresAll(NetRestorer):
+    """Is shown the whole photograph, restores all of it, and only then cuts the part out."""
+
+    margin_px = 10_000
+
+    def restore(self, image: Image, *, scale: int, region: Box | None = None) -> Image:
+        whole = super().restore(image, scale=scale)
+        if region is None:
+            return whole
+        left, top, right, bottom = (edge * scale for edge in region)
+        return np.ascontiguousarray(whole[top:bottom, left:right])
+
+
+def _random_nets() -> tuple[RedNet, SRResNet]:
+    torch.manual_seed(0)
+    red = RedNet(RedNetConfig(layers=4, maps=8))
+    torch.nn.init.normal_(red.last.weight, std=0.01)
+    return red.eval(), SRResNet(SRResNetConfig(blocks=2, maps=8)).eval()
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("original.jpg", 128),
+        ("original.jpg", 700),
+        ("face_in_corner.jpg", 400),
+        ("rotated_35.jpg", 601),
+        ("enlarged_2x.jpg", 64),
+    ],
+)
+def test_networks_restore_the_region_as_in_the_whole_photograph(
+    samples: Path, name: str, size: int, profile: Profile
+) -> None:
+    image, landmarks = _photograph(samples, name)
+    # From an odd corner, so that the region begins between the squares that a network folds.
+    image, landmarks = np.ascontiguousarray(image[1:, 3:]), landmarks - np.array([3, 1], np.float32)
+    near, far = (
+        render_crop(image, landmarks, profile=profile, restorer=restorer, output_size=size)
+        for restorer in (
+            cls(*_random_nets(), device=torch.device("cpu")) for cls in (NetRestorer, _RestoresAll)
+        )
+    )
+    assert np.abs(near.astype(int) - far).max() <= 1
+
+
 @pytest.mark.parametrize("size", [64, 256, 1024])
 def test_any_output_size(samples: Path, size: int) -> None:
     image, landmarks = _photograph(samples, "original.jpg")
@@ -114,7 +163,7 @@ def test_any_output_size(samples: Path, size: int) -> None:
 def test_unknown_names_are_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match="'best'; there is: paper, official"):
         Profile.named("best")
-    with pytest.raises(UsageError, match="'lancsos' .did you mean lanczos.*; there is: nets, "):
+    with pytest.raises(UsageError, match=r"'lancsos' .did you mean lanczos.*; there is: nets, "):
         open_restorer("lancsos")
     with pytest.raises(UsageError, match="--device cuda: the lanczos restorer runs on the CPU"):
         open_restorer("lanczos", device="cuda")
