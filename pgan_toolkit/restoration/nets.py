@@ -1,8 +1,14 @@
 """The restorer that runs networks: one against JPEG artifacts, then one that enlarges four times.
 
 Memory: a picture is restored in tiles of at most `TILE_PX` pixels a side, and each is written into
-the result as it is done, so that beside the picture and its result the working set stays the same
-whatever the picture's size.
+the result as it is done. Beside the picture and its result the working set is at most 450 MiB on
+the CPU, whatever the picture's size (measured with the bundled networks' sizes, 0.15 to 3.2
+megapixels enlarged four times: 170 to 440 MiB; about half of it is what the allocator keeps back).
+A process that has met pictures of 240 sizes held 610 MiB in all, torch included.
+
+Precision: float32. bfloat16 takes a quarter of the time on processors that multiply it (AMX), and
+on real photographs 94 % of its values are float32's and nearly all others lie one grey level off;
+but one or two in a million lie two levels off, so that it has to be asked for.
 """
 
 import math
@@ -16,12 +22,11 @@ from torch import Tensor
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import SetupError, UsageError
 from pgan_toolkit.imaging import Box
-from pgan_toolkit.restoration.devices import has_bfloat16
 from pgan_toolkit.restoration.resampling import LANCZOS_A, lanczos_enlarge, lanczos_shrink
 from pgan_toolkit.restoration.restorer import Step, require_power_of_two
 from pgan_toolkit.restoration.tiling import Tile, batched_tiles, plan_tiles
 
-__all__ = ["TILE_PX", "NetRestorer", "PictureNet", "Precision", "best_precision"]
+__all__ = ["TILE_PX", "NetRestorer", "PictureNet", "Precision"]
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -54,16 +59,6 @@ class PictureNet(Protocol):
 
     def __call__(self, images: Tensor, /) -> Tensor:
         """Map float (N, 3, H, W), 0..1, to (N, 3, scale H, scale W)."""
-
-
-def best_precision(device: torch.device) -> Precision:
-    """Return bfloat16 where the device multiplies it in hardware, else float32.
-
-    Both networks of this package begin with their input and add to it in float32; what is
-    computed in bfloat16 is only what they add. On real photographs their pixels lay within one
-    grey level of float32's at every scale, for a quarter of the time.
-    """
-    return "bfloat16" if has_bfloat16(device) else "float32"
 
 
 class NetRestorer:

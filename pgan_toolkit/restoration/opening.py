@@ -20,7 +20,7 @@ from pgan_toolkit.restoration.restorer import LanczosRestorer, Restorer, Step
 if TYPE_CHECKING:
     import torch
 
-    from pgan_toolkit.restoration.nets import PictureNet
+    from pgan_toolkit.restoration.nets import PictureNet, Precision
     from pgan_toolkit.restoration.weights import BundledName
 
 __all__ = ["RESTORERS", "open_restorer"]
@@ -40,7 +40,13 @@ _BUNDLED: "dict[str, dict[Step, BundledName]]" = {
 }
 
 
-def open_restorer(spec: str, *, device: str = "auto", threads: int | None = None) -> Restorer:
+def open_restorer(
+    spec: str,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    precision: "Precision" = "float32",
+) -> Restorer:
     """Make a restorer; whatever is wrong with its files or its device is found here.
 
     Weight files are read and checked, which takes some hundredths of a second for files of the
@@ -57,11 +63,15 @@ def open_restorer(spec: str, *, device: str = "auto", threads: int | None = None
     threads : int | None
         How many threads torch may use in this whole process; None leaves it as it is. A worker
         process says 1: the parallel work is in the number of photographs.
+    precision : "float32" or "bfloat16"
+        Of the networks' convolutions; Lanczos has no other than its own. bfloat16 is faster where
+        the hardware multiplies it, and moves some values by a grey level, a few by two.
 
     Raises
     ------
     UsageError
-        An unknown specification, or a malformed device.
+        An unknown specification, a malformed device, or bfloat16 for others' networks, of whose
+        pixels nobody knows what it does to them.
     DataError
         A weight file is missing, damaged or for another task.
     SetupError
@@ -80,20 +90,25 @@ def open_restorer(spec: str, *, device: str = "auto", threads: int | None = None
     if threads is not None:
         torch.set_num_threads(threads)
     files = _bundled_files(spec) if spec in _BUNDLED else _named_files(spec, rest)
-    return _net_restorer(kind.removesuffix("-psnr"), files, device=find_device(device))
+    return _net_restorer(
+        kind.removesuffix("-psnr"), files, device=find_device(device), precision=precision
+    )
 
 
-def _net_restorer(kind: str, files: dict[Step, Path], *, device: "torch.device") -> Restorer:
-    from pgan_toolkit.restoration.nets import NetRestorer, best_precision
+def _net_restorer(
+    kind: str, files: dict[Step, Path], *, device: "torch.device", precision: "Precision"
+) -> Restorer:
+    from pgan_toolkit.restoration.nets import NetRestorer
 
+    if kind == "spandrel" and precision != "float32":
+        raise UsageError(f"precision {precision}: spandrel's networks run in float32 only")
     nets = {step: _loaded(kind, path, step) for step, path in files.items()}
     digests = ", ".join(f"{step} {file_digest(path)}" for step, path in sorted(files.items()))
     return NetRestorer(
         nets.get("jpeg"),
         nets.get("superres"),
         device=device,
-        # Of others' networks nobody knows what bfloat16 does to their pixels.
-        precision="float32" if kind == "spandrel" else best_precision(device),
+        precision=precision,
         name=f"{kind}: {digests}",
     )
 

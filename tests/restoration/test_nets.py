@@ -11,7 +11,7 @@ from torch.nn import functional
 from pgan_toolkit.errors import SetupError, UsageError
 from pgan_toolkit.imaging import Box, decode_image, lanczos_resize
 from pgan_toolkit.restoration import Restorer, grown_box, nets
-from pgan_toolkit.restoration.nets import NetRestorer, Precision, best_precision
+from pgan_toolkit.restoration.nets import NetRestorer, Precision
 from pgan_toolkit.restoration.networks import RedNet, RedNetConfig, SRResNet, SRResNetConfig
 from pgan_toolkit.restoration.resampling import lanczos_enlarge, lanczos_shrink
 
@@ -167,7 +167,6 @@ def test_it_keeps_the_protocol_and_refuses_other_factors() -> None:
 
 def test_precision_is_part_of_the_identity_for_pixels_depend_on_it() -> None:
     assert _restorer("float32").identity != _restorer("bfloat16").identity
-    assert best_precision(CPU) in ("float32", "bfloat16")
 
 
 def test_a_gpu_that_is_full_is_told_as_such() -> None:
@@ -222,4 +221,6 @@ def test_full_size_networks_on_photographs(
                 patch.setattr(nets, "TILE_PX", 70)
                 assert _apart(restorer.restore(picture, scale=scale), whole) <= 1
     for scale in (1, 2, 4, 8):
-        assert _apart(results["float32", scale], results["bfloat16", scale]) <= 1
+        one, other = results["float32", scale], results["bfloat16", scale]
+        assert _apart(one, other) <= 2
+        assert np.mean(np.abs(one.astype(int) - other) > 1) < 1e-5

@@ -118,6 +118,14 @@ def test_threads_of_torch_are_limited_only_where_that_is_asked_for(folder: Path)
         torch.set_num_threads(before)
 
 
+def test_bfloat16_has_to_be_asked_for(folder: Path) -> None:
+    spec = f"nets:jpeg={folder}/jpeg.safetensors"
+    assert open_restorer(spec).identity.endswith(", float32")
+    assert open_restorer(spec, precision="bfloat16").identity.endswith(", bfloat16")
+    with pytest.raises(UsageError, match="spandrel's networks run in float32 only"):
+        open_restorer("spandrel:jpeg=x.pth", precision="bfloat16")
+
+
 def test_lanczos_and_wrong_words_load_no_torch() -> None:
     code = (
         "import sys; from pgan_toolkit.restoration import open_restorer; open_restorer('lanczos')\n"
