@@ -2,12 +2,15 @@
 
 Source: Mao, Shen and Yang, "Image Restoration Using Very Deep Convolutional Encoder-Decoder
 Networks with Symmetric Skip Connections", NIPS 2016; "similar in structure" in appendix C of
-Progressive Growing of GANs. Two things differ from the paper of 2016. The picture is folded first,
-`fold` x `fold` pixels into channels, so that the same number of layers sees twice as far for a
-quarter of the work. And the decoder's layers are plain convolutions: at stride 1, to which all of
-RED-Net's layers were set, a transposed convolution is one with its kernel turned.
+Progressive Growing of GANs. What differs from the paper of 2016: the picture is folded first, `fold`
+x `fold` pixels into channels, so that the same number of layers sees twice as far for a quarter of
+the work. The decoder's layers are plain convolutions: at stride 1, to which all of RED-Net's layers
+were set, a transposed convolution is one with its kernel turned. Each ReLU stands before its
+convolution instead of after the sum with the skip, and the sums are scaled: with the original order
+values grew from layer to layer, and the last ReLU died in the first hundreds of steps.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +20,9 @@ from torch.nn import functional
 from pgan_toolkit.errors import UsageError
 
 __all__ = ["RedNet", "RedNetConfig"]
+
+_MEAN, _SPREAD = 0.5, 0.25  # of pixels, about
+_LAST_GAIN = 0.02  # begins close to the identity
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,7 @@ class RedNet(nn.Module):
         self.first = _convolution(channels, config.maps)
         self.encoder = nn.ModuleList(_convolution(config.maps, config.maps) for _ in range(half))
         self.decoder = nn.ModuleList(_convolution(config.maps, config.maps) for _ in range(half))
-        self.last = _convolution(config.maps, channels)
-        nn.init.zeros_(self.last.weight)  # begins as the identity
+        self.last = _convolution(config.maps, channels, gain=_LAST_GAIN)
 
     def forward(self, images: Tensor) -> Tensor:
         """Restore float (N, 3, H, W), 0..1, to the same shape; H and W of any size."""
@@ -88,21 +93,24 @@ class RedNet(nn.Module):
         return images + residual[:, :, :height, :width]
 
     def _residual(self, folded: Tensor) -> Tensor:
-        features = torch.relu(self.first(folded))
+        features = self.first((folded - _MEAN) / _SPREAD)
         skips: list[Tensor | None] = []
         for index, layer in enumerate(self.encoder):
             skips.append(features if index % self.config.skip_every == 0 else None)
-            features = torch.relu(layer(features))
+            features = layer(torch.relu(features))
         for layer in self.decoder:
             skip = skips.pop()
-            features = layer(features)
-            features = torch.relu(features if skip is None else features + skip)
+            features = layer(torch.relu(features))
+            if skip is not None:
+                features = (features + skip) / math.sqrt(2)  # as large as each of the two
         result: Tensor = self.last(features)
-        return result
+        return result * _SPREAD
 
 
-def _convolution(inputs: int, outputs: int) -> nn.Conv2d:
+def _convolution(inputs: int, outputs: int, *, gain: float = 1.0) -> nn.Conv2d:
     layer = nn.Conv2d(inputs, outputs, 3, padding=1)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # there is one: bias=True
+    with torch.no_grad():
+        layer.weight.mul_(gain)
     return layer

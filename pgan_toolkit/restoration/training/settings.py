@@ -139,7 +139,7 @@ def _jpeg(name: str) -> TrainingSettings:
         task="jpeg",
         network=RedNetConfig(layers=2, maps=8) if smoke else RedNetConfig(),
         degradation=JpegDegradation(),
-        steps=20 if smoke else 400_000 if gpu else 18_000,
+        steps=20 if smoke else 400_000 if gpu else 16_000,
         minibatch_size=2 if smoke else 32 if gpu else 16,
         crop_px=32 if smoke else 128 if gpu else 96,
         warmup_steps=5 if smoke else 200,
