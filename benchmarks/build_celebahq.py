@@ -97,6 +97,7 @@ def build(data: Path, workers: int) -> Build:
         start = time.perf_counter()
         peak = _run(
             "build-celebahq", "--src", str(data), "--out", f"{folder}/hq",
+            "--restorer", "lanczos",
             "--workers", str(workers), "--quiet",
         )  # fmt: skip
         return Build(workers, time.perf_counter() - start, peak)

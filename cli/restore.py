@@ -4,16 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import click
-from pgan_cli.options import quiet_option
+from pgan_cli.options import device_option, precision_option, quiet_option, restorer_option
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.imaging import decode_image, encode_png
 from pgan_toolkit.progress import Progress
-from pgan_toolkit.restoration import RESTORERS, Restorer, open_restorer
+from pgan_toolkit.restoration import PrecisionChoice, Restorer, open_restorer
 from pgan_toolkit.storage import (
     PICTURE_EXTENSIONS,
     StoredSource,
@@ -53,19 +52,9 @@ class _Work:
 @click.option(
     "--scale", type=int, help="Enlarge so many times: 1, 2, 4, 8, ...  [default: 4; 1 if jpeg only]"
 )
-@click.option(
-    "--restorer", default="nets", show_default=True, help=f"What restores: {', '.join(RESTORERS)}."
-)
-@click.option(
-    "--device", default="auto", show_default=True, help="Where it runs: auto, cpu, cuda or cuda:N."
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["float32", "bfloat16"]),
-    default="float32",
-    show_default=True,
-    help="bfloat16: faster where the hardware has it, some pixels a grey level off.",
-)
+@restorer_option(default="nets", default_help="nets")
+@device_option
+@precision_option
 @click.option("--overwrite", is_flag=True, help="Restore again what OUT has already.")
 @quiet_option
 def restore(  # noqa: PLR0913 - one an option
@@ -77,7 +66,7 @@ def restore(  # noqa: PLR0913 - one an option
     scale: int | None,
     restorer: str,
     device: str,
-    precision: Literal["float32", "bfloat16"],
+    precision: PrecisionChoice,
     overwrite: bool,
     quiet: bool,
 ) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pgan_cli.options import quiet_option
+from pgan_cli.options import device_option, precision_option, quiet_option, restorer_option
 
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.progress import Progress
-from pgan_toolkit.restoration import open_restorer
+from pgan_toolkit.restoration import PrecisionChoice, open_restorer
 from pgan_toolkit.restoration.fidelity import Fidelity
 from pgan_toolkit.restoration.scoring import (
     DEFAULT_QUALITIES,
@@ -44,8 +44,9 @@ class _Asked:
 
     data: Path
     task: ScoredTask
-    spec: str
+    restorer: str
     device: str
+    precision: PrecisionChoice
     qualities: tuple[int, ...]
     colour: bool
 
@@ -63,15 +64,9 @@ class _Asked:
     type=click.Choice(SCORED_TASKS),
     help="jpeg: artifacts of compressed luma; superres: 4x from bicubic; faces: 4x and JPEG.",
 )
-@click.option(
-    "--restorer",
-    "spec",
-    metavar="SPEC",
-    default="nets",
-    show_default=True,
-    help="nets, nets-psnr, nets:jpeg=FILE,superres=FILE, lanczos, spandrel:...",
-)
-@click.option("--device", default="auto", show_default=True, help="Where the restorer runs.")
+@restorer_option(default="nets", default_help="nets")
+@device_option
+@precision_option
 @click.option(
     "--quality",
     "qualities",
@@ -98,7 +93,7 @@ def restore_score(*, report: Path | None, quiet: bool, **options: Any) -> None:
         raise UsageError(f"{report}: there is no folder {report.parent}; make it first")
     asked = _Asked(**options)
     source = open_source(asked.data)
-    restorer = open_restorer(asked.spec, device=asked.device)
+    restorer = open_restorer(asked.restorer, device=asked.device, precision=asked.precision)
     say = _silence if quiet else click.echo
     total = len(source) * len(asked.qualities or DEFAULT_QUALITIES.get(asked.task, (None,)))
     pending = score_restorer(

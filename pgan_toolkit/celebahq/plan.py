@@ -12,7 +12,6 @@ from pgan_toolkit.celebahq.settings import BuildSettings
 from pgan_toolkit.celebahq.work import WorkerSettings, failed_row
 from pgan_toolkit.celebahq.workspace import Workspace
 from pgan_toolkit.errors import DataError, UsageError
-from pgan_toolkit.restoration import open_restorer
 from pgan_toolkit.storage.keys import KeyRegister
 
 __all__ = ["BuildPlan", "plan_build"]
@@ -99,8 +98,9 @@ class BuildPlan:
         return WorkerSettings(
             source=self.source.folder,
             profile=settings.profile,
-            restorer=settings.restorer,
+            restorer=settings.restorer_spec,
             device=settings.device,
+            precision=settings.precision,
             output_size=settings.size,
             faces=settings.faces if settings.landmarks == "detect" else None,
             predictor=settings.predictor,
@@ -119,7 +119,7 @@ def plan_build(settings: BuildSettings) -> BuildPlan:
     UsageError
         The restorer or its device is unknown, or the output cannot be where it is wanted.
     """
-    open_restorer(settings.restorer, device=settings.device)
+    settings.open_restorer()
     Workspace(settings.out).output.refuse_unusable(settings.output_format)
     source = find_photographs(settings.src, landmarks=settings.landmarks)
     _refuse_output_among_photographs(settings, source)

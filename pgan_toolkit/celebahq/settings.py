@@ -15,7 +15,7 @@ from pgan_toolkit.digests import file_digest
 from pgan_toolkit.engines import available_cores
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.imaging import pixel_library_versions
-from pgan_toolkit.restoration import open_restorer
+from pgan_toolkit.restoration import PrecisionChoice, Restorer, open_restorer
 from pgan_toolkit.storage import FORMATS, FormatName, guess_format
 from pgan_toolkit.storage.manifests import celeba_hq_list
 
@@ -31,7 +31,7 @@ SelectChoice = Literal["ranked", "official", "all"] | Path
 _KEY_HEADERS = ("key", "file", "name")
 _SELECT_WORDS = ("ranked", "official", "all")
 _LANDMARK_WORDS = ("annotations", "detect")
-_RECIPE_VERSION = 1  # counted up when the same photograph would give other pixels or scores
+_RECIPE_VERSION = 2  # counted up when the same photograph would give other pixels or scores
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,13 @@ class BuildSettings:
         Which detected faces to use.
     predictor : Path | None
         The 68-point predictor file for detection.
-    restorer, device : str
-        What restores photographs, and where it runs.
+    restorer : str | None
+        What restores photographs, as `open_restorer` reads it. None: the bundled nets, but for
+        profile "official", which has Lanczos in their place.
+    device : str
+        Where it runs.
+    precision : "auto", "float32" or "bfloat16"
+        Of the nets.
     workers : int | None
         Processes; None for one a core.
     max_failures : int | None
@@ -76,8 +81,9 @@ class BuildSettings:
     landmarks: LandmarkChoice = "annotations"
     faces: FaceChoice = "largest"
     predictor: Path | None = None
-    restorer: str = "lanczos"
+    restorer: str | None = None
     device: str = "auto"
+    precision: PrecisionChoice = "auto"
     workers: int | None = None
     max_failures: int | None = None
 
@@ -125,6 +131,13 @@ class BuildSettings:
         return available_cores() if self.workers is None else self.workers
 
     @property
+    def restorer_spec(self) -> str:
+        """What restores, as `open_restorer` reads it."""
+        if self.restorer is not None:
+            return self.restorer
+        return "lanczos" if self.profile == "official" else "nets"
+
+    @property
     def limit(self) -> int | None:
         """How many pictures are kept at most."""
         return PAPER_COUNT if self.count is None and self.select == "ranked" else self.count
@@ -149,12 +162,18 @@ class BuildSettings:
             "src": str(self.src.resolve()),
             "profile": self.profile,
             "size": self.size,
-            "restorer": open_restorer(self.restorer, device=self.device).identity,
+            "restorer": self.open_restorer().identity,
             "landmarks": "detect" if detecting else f"sha256:{file_digest(_known(table))}",
             "faces": self.faces if detecting else "annotated",
             "predictor": file_digest(find_predictor(self.predictor)) if detecting else "none",
             "libraries": {**pixel_library_versions(), "NumPy": np.__version__},
         }
+
+    def open_restorer(self, *, threads: int | None = None) -> Restorer:
+        """Make the restorer; what is wrong with it is found here."""
+        return open_restorer(
+            self.restorer_spec, device=self.device, threads=threads, precision=self.precision
+        )
 
     def selection_facts(self) -> dict[str, object]:
         """What the output depends on besides scores and crops."""

@@ -21,7 +21,7 @@ from pgan_toolkit.celebahq.recipe import Profile, render_crop
 from pgan_toolkit.digests import pixel_digest
 from pgan_toolkit.errors import DataError, SetupError
 from pgan_toolkit.imaging import decode_image, encode_png, limit_threads
-from pgan_toolkit.restoration import open_restorer
+from pgan_toolkit.restoration import PrecisionChoice, open_restorer
 from pgan_toolkit.storage import atomic_write_bytes, read_file
 
 __all__ = ["Render", "Worker", "WorkerSettings", "failed_row", "render_face", "score_photograph"]
@@ -35,7 +35,7 @@ class WorkerSettings:
     ----------
     source : Path
         The folder of photographs.
-    profile, restorer, device : str
+    profile, restorer, device, precision : str
         Names.
     output_size : int
         Side of a crop, pixels.
@@ -53,6 +53,7 @@ class WorkerSettings:
     profile: str
     restorer: str
     device: str
+    precision: PrecisionChoice
     output_size: int
     faces: Literal["largest", "every"] | None
     predictor: Path | None
@@ -93,7 +94,12 @@ class Worker:
         limit_threads(1)
         self.settings = settings
         self._profile = Profile.named(settings.profile)
-        self._restorer = open_restorer(settings.restorer, device=settings.device)
+        self._restorer = open_restorer(
+            settings.restorer,
+            device=settings.device,
+            threads=1,
+            precision=settings.precision,
+        )
         self._detector = FaceDetector(settings.predictor) if settings.faces else None
 
     def decode(self, path: Path) -> Image:

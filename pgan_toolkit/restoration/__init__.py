@@ -1,7 +1,15 @@
 """What restores a photograph before it is cropped."""
 
-from pgan_toolkit.restoration.opening import RESTORERS, open_restorer
+from pgan_toolkit.restoration.opening import RESTORERS, PrecisionChoice, open_restorer
 from pgan_toolkit.restoration.restorer import LanczosRestorer, Restorer, Step
 from pgan_toolkit.restoration.tiling import grown_box
 
-__all__ = ["RESTORERS", "LanczosRestorer", "Restorer", "Step", "grown_box", "open_restorer"]
+__all__ = [
+    "RESTORERS",
+    "LanczosRestorer",
+    "PrecisionChoice",
+    "Restorer",
+    "Step",
+    "grown_box",
+    "open_restorer",
+]

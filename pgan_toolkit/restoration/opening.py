@@ -11,7 +11,7 @@
 
 import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from pgan_toolkit.digests import file_digest
 from pgan_toolkit.errors import UsageError
@@ -20,10 +20,12 @@ from pgan_toolkit.restoration.restorer import LanczosRestorer, Restorer, Step
 if TYPE_CHECKING:
     import torch
 
-    from pgan_toolkit.restoration.nets import PictureNet, Precision
+    from pgan_toolkit.restoration.nets import PictureNet
     from pgan_toolkit.restoration.weights import BundledName
 
-__all__ = ["RESTORERS", "open_restorer"]
+__all__ = ["RESTORERS", "PrecisionChoice", "open_restorer"]
+
+PrecisionChoice = Literal["auto", "float32", "bfloat16"]
 
 RESTORERS = (
     "nets",
@@ -45,7 +47,7 @@ def open_restorer(
     *,
     device: str = "auto",
     threads: int | None = None,
-    precision: "Precision" = "float32",
+    precision: PrecisionChoice = "auto",
 ) -> Restorer:
     """Make a restorer; whatever is wrong with its files or its device is found here.
 
@@ -63,9 +65,10 @@ def open_restorer(
     threads : int | None
         How many threads torch may use in this whole process; None leaves it as it is. A worker
         process says 1: the parallel work is in the number of photographs.
-    precision : "float32" or "bfloat16"
+    precision : "auto", "float32" or "bfloat16"
         Of the networks' convolutions; Lanczos has no other than its own. bfloat16 is faster where
-        the hardware multiplies it, and moves some values by a grey level, a few by two.
+        the hardware multiplies it, and moves some values by a grey level, a few by two. "auto"
+        takes it there for networks of this program, and float32 elsewhere.
 
     Raises
     ------
@@ -96,12 +99,16 @@ def open_restorer(
 
 
 def _net_restorer(
-    kind: str, files: dict[Step, Path], *, device: "torch.device", precision: "Precision"
+    kind: str, files: dict[Step, Path], *, device: "torch.device", precision: PrecisionChoice
 ) -> Restorer:
+    from pgan_toolkit.restoration.devices import has_bfloat16
     from pgan_toolkit.restoration.nets import NetRestorer
 
-    if kind == "spandrel" and precision != "float32":
-        raise UsageError(f"precision {precision}: spandrel's networks run in float32 only")
+    if kind == "spandrel" and precision == "bfloat16":
+        raise UsageError("precision bfloat16: spandrel's networks run in float32 only")
+    if precision == "auto":
+        fast = kind != "spandrel" and has_bfloat16(device)
+        precision = "bfloat16" if fast else "float32"
     nets = {step: _loaded(kind, path, step) for step, path in files.items()}
     digests = ", ".join(f"{step} {file_digest(path)}" for step, path in sorted(files.items()))
     return NetRestorer(

@@ -20,7 +20,7 @@ FAILED = {
 
 
 def _settings(samples: Path, out: Path, **changes: object) -> BuildSettings:
-    base = BuildSettings(src=samples, out=out, count=10, size=64, workers=1)
+    base = BuildSettings(src=samples, out=out, count=10, size=64, workers=1, restorer="lanczos")
     return replace(base, **changes)  # type: ignore[arg-type]
 
 

@@ -64,7 +64,9 @@ class Source:
 
     def build(self, out: Path, **changes: object) -> BuildSummary:
         (self.folder / "landmarks.json").write_text(json.dumps(self.rows))
-        base = BuildSettings(src=self.folder, out=out, select="all", size=64, workers=1)
+        base = BuildSettings(
+            src=self.folder, out=out, select="all", size=64, workers=1, restorer="lanczos"
+        )
         return build_dataset(replace(base, **changes), mode="quiet")  # type: ignore[arg-type]
 
 
@@ -347,7 +349,7 @@ def test_a_photograph_that_goes_between_the_passes_is_named(
     task = Render(_rows(tmp_path / "hq")["good"], source.folder / "good.png")
     task.path.unlink()
     opener = WorkerSettings(
-        source=source.folder, profile="paper", restorer="lanczos", device="auto",
+        source=source.folder, profile="paper", restorer="lanczos", device="auto", precision="auto",
         output_size=64, faces=None, predictor=None, spool=tmp_path / "crops", spools_all=False,
     ).opener()  # fmt: skip
     again = ordered_map(render_face, [task], prepare=opener, on_lost=_lost, workers=workers)

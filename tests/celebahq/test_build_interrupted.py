@@ -21,7 +21,7 @@ def _command(samples: Path, out: Path, workers: int) -> list[str]:
     return [
         sys.executable, "-m", "pgan_cli", "build-celebahq", "--src", str(samples),
         "--out", str(out), "--count", str(COUNT), "--size", str(SIZE),
-        "--workers", str(workers), "--quiet",
+        "--workers", str(workers), "--restorer", "lanczos", "--quiet",
     ]  # fmt: skip
 
 
@@ -39,7 +39,9 @@ def expected(
     result = {}
     for name in ("hq", "hq.zip"):
         out = tmp_path_factory.mktemp("undisturbed") / name
-        settings = BuildSettings(src=samples, out=out, count=COUNT, size=SIZE, workers=1)
+        settings = BuildSettings(
+            src=samples, out=out, count=COUNT, size=SIZE, workers=1, restorer="lanczos"
+        )
         build_dataset(settings, mode="quiet")
         result[name] = {key.replace(str(out), ""): data for key, data in _bytes(out).items()}
     return result

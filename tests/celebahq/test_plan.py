@@ -9,6 +9,10 @@ from pgan_toolkit.celebahq import BuildSettings, build_dataset, plan_build
 from pgan_toolkit.errors import DataError, UsageError
 
 
+def _settings(**changes: object) -> BuildSettings:
+    return BuildSettings(**{"restorer": "lanczos", **changes})
+
+
 def _photographs(samples: Path, folder: Path, *names: str) -> Path:
     folder.mkdir()
     for name in names:
@@ -21,21 +25,21 @@ def test_an_output_among_the_photographs_is_refused(
     samples: Path, tmp_path: Path, out: str
 ) -> None:
     source = _photographs(samples, tmp_path / "photos", "a.jpg")
-    settings = BuildSettings(src=source, out=source / out, landmarks="detect", size=64)
+    settings = _settings(src=source, out=source / out, landmarks="detect", size=64)
     with pytest.raises(UsageError, match="lies among the photographs"):
         plan_build(settings)
     assert [path.name for path in source.iterdir()] == ["a.jpg"]
 
 
 def test_beside_img_celeba_is_outside(samples: Path, tmp_path: Path) -> None:
-    assert plan_build(BuildSettings(src=samples, out=samples / "hq")).problems
+    assert plan_build(_settings(src=samples, out=samples / "hq")).problems
 
 
 def test_an_unknown_restorer_or_device_is_refused_before_anything_is_made(
     samples: Path, tmp_path: Path
 ) -> None:
     for changes in ({"restorer": "magic"}, {"device": "cuda"}):
-        settings = BuildSettings(src=samples, out=tmp_path / "hq", **changes)
+        settings = _settings(src=samples, out=tmp_path / "hq", **changes)
         with pytest.raises(UsageError, match=r"magic|cuda"):
             build_dataset(settings, mode="quiet")
     assert list(tmp_path.iterdir()) == []
@@ -43,9 +47,9 @@ def test_an_unknown_restorer_or_device_is_refused_before_anything_is_made(
 
 def test_a_name_that_a_further_face_would_get_is_marked(samples: Path, tmp_path: Path) -> None:
     source = _photographs(samples, tmp_path / "photos", "a.jpg", "a-face2.jpg", "b-face2.jpg")
-    every = BuildSettings(src=source, out=tmp_path / "hq", landmarks="detect", faces="every")
+    every = _settings(src=source, out=tmp_path / "hq", landmarks="detect", faces="every")
     assert [row.key for row in plan_build(every).problems] == ["a-face2"]
-    largest = BuildSettings(src=source, out=tmp_path / "hq", landmarks="detect")
+    largest = _settings(src=source, out=tmp_path / "hq", landmarks="detect")
     assert plan_build(largest).problems == ()
 
 
@@ -54,7 +58,7 @@ def test_a_failed_photograph_that_was_removed_does_not_count_any_more(
 ) -> None:
     source = _photographs(samples, tmp_path / "photos", "a.jpg")
     shutil.copy(samples / "img_celeba" / "truncated.jpg", source)
-    settings = BuildSettings(
+    settings = _settings(
         src=source, out=tmp_path / "hq", landmarks="detect", size=64, workers=1, max_failures=0
     )
     with pytest.raises(DataError, match=r"the first: .*truncated\.jpg"):

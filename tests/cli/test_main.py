@@ -18,7 +18,10 @@ from pgan_cli.main import cli
 from pgan_toolkit import __version__
 from pgan_toolkit.errors import CheckFailed, DataError, Interrupted, SetupError, UsageError
 
-GROUP = {"build-celebahq", "data", "demo", "doctor", "rank"}
+GROUP = {
+    "build-celebahq", "data", "demo", "doctor", "rank", "restore", "restore-score",
+    "train-restorer",
+}  # fmt: skip
 
 
 def _commands() -> list[list[str]]:
@@ -164,7 +167,7 @@ def test_a_reader_that_has_gone_is_no_error_to_tell() -> None:
 def test_both_streams_can_be_gone(samples: Path, tmp_path: Path) -> None:
     process = _process(
         "build-celebahq", "--src", str(samples), "--out", str(tmp_path / "hq"), "--size", "64",
-        "--workers", "1",
+        "--workers", "1", "--restorer", "lanczos",
     )  # fmt: skip
     process.stdout.close()
     process.stderr.close()
@@ -174,6 +177,7 @@ def test_both_streams_can_be_gone(samples: Path, tmp_path: Path) -> None:
 def test_ctrl_c_ends_a_process_with_130_and_no_traceback(samples: Path, tmp_path: Path) -> None:
     process = _process(
         "build-celebahq", "--src", str(samples), "--out", str(tmp_path / "hq"),
+        "--restorer", "lanczos",
         "--size", "1024", "--workers", "1",
     )  # fmt: skip
     deadline = time.monotonic() + 30

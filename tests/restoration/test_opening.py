@@ -10,7 +10,7 @@ import torch
 
 from pgan_toolkit.digests import file_digest
 from pgan_toolkit.errors import DataError, SetupError, UsageError
-from pgan_toolkit.restoration import LanczosRestorer, open_restorer
+from pgan_toolkit.restoration import LanczosRestorer, devices, open_restorer
 from pgan_toolkit.restoration import weights as weights_module
 from pgan_toolkit.restoration.networks import RedNet, RedNetConfig, SRResNet, SRResNetConfig
 from pgan_toolkit.restoration.weights import save_network
@@ -118,10 +118,18 @@ def test_threads_of_torch_are_limited_only_where_that_is_asked_for(folder: Path)
         torch.set_num_threads(before)
 
 
-def test_bfloat16_has_to_be_asked_for(folder: Path) -> None:
+@pytest.mark.parametrize(("there", "taken"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_takes_bfloat16_where_the_hardware_has_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, there: bool, taken: str
+) -> None:
+    monkeypatch.setattr(devices, "has_bfloat16", lambda _: there)
     spec = f"nets:jpeg={folder}/jpeg.safetensors"
-    assert open_restorer(spec).identity.endswith(", float32")
-    assert open_restorer(spec, precision="bfloat16").identity.endswith(", bfloat16")
+    assert open_restorer(spec).identity.endswith(f", {taken}")
+    for precision in ("float32", "bfloat16"):
+        assert open_restorer(spec, precision=precision).identity.endswith(f", {precision}")
+
+
+def test_others_networks_run_in_float32_only() -> None:
     with pytest.raises(UsageError, match="spandrel's networks run in float32 only"):
         open_restorer("spandrel:jpeg=x.pth", precision="bfloat16")
 

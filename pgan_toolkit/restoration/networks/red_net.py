@@ -2,12 +2,13 @@
 
 Source: Mao, Shen and Yang, "Image Restoration Using Very Deep Convolutional Encoder-Decoder
 Networks with Symmetric Skip Connections", NIPS 2016; "similar in structure" in appendix C of
-Progressive Growing of GANs. What differs from the paper of 2016: the picture is folded first, `fold`
-x `fold` pixels into channels, so that the same number of layers sees twice as far for a quarter of
-the work. The decoder's layers are plain convolutions: at stride 1, to which all of RED-Net's layers
-were set, a transposed convolution is one with its kernel turned. Each ReLU stands before its
-convolution instead of after the sum with the skip, and the sums are scaled: with the original order
-values grew from layer to layer, and the last ReLU died in the first hundreds of steps.
+Progressive Growing of GANs. What differs from the paper of 2016: the picture is folded first,
+`fold` x `fold` pixels into channels, so that the same number of layers sees twice as far for a
+quarter of the work. The decoder's layers are plain convolutions: at stride 1, to which all of
+RED-Net's layers were set, a transposed convolution is one with its kernel turned. Each ReLU stands
+before its convolution instead of after the sum with the skip, and the sums are scaled: with the
+original order values grew from layer to layer, and the last ReLU died in the first hundreds of
+steps.
 """
 
 import math

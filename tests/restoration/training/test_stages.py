@@ -30,9 +30,10 @@ def test_fidelity_lowers_the_mean_absolute_difference(task: str, scale: int) -> 
 def test_the_loss_is_the_mean_absolute_difference() -> None:
     stage = make_stage(preset("smoke", task="jpeg"), device=CPU)
     given, target = _batch(1)
-    # A fresh RED-Net is the identity.
-    expected = (given - target).abs().mean()
-    assert stage.step(given, target, index=0)["loss"] == pytest.approx(float(expected), rel=1e-5)
+    with torch.no_grad():
+        expected = float((stage.network(given) - target).abs().mean())
+    # The step computes in bfloat16 where the hardware has it.
+    assert stage.step(given, target, index=0)["loss"] == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_first_update_has_the_warmed_up_rate() -> None:
