@@ -45,7 +45,8 @@ class Discriminator(nn.Module):
         for before, after in itertools.pairwise(widths):
             layers += [_convolution(before, before, stride=2), _convolution(before, after)]
         self.layers = nn.ModuleList(layers)
-        self.verdict = _convolution(widths[-1], 1)
+        # Not normalised: a verdict may be as sure as it likes.
+        self.verdict = nn.Conv2d(widths[-1], 1, 3, padding=1)
 
     def forward(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Judge float (N, 3, H, W), 0..1.

@@ -33,10 +33,10 @@ class AdversarialSettings:
     """
 
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
-    learning_rate: float = 2e-4
+    learning_rate: float = 4e-4
     pixel_weight: float = 1.0
-    feature_weight: float = 0.1
-    adversarial_weight: float = 0.005
+    feature_weight: float = 1.0
+    adversarial_weight: float = 0.05
     warmup_steps: int = 100
 
 
@@ -160,16 +160,17 @@ def _superres(name: str) -> TrainingSettings:
 
 
 def _adversarial(name: str) -> TrainingSettings:
-    small = DiscriminatorConfig(maps=8, halvings=2)
+    smoke, gpu = name == "smoke", name == "gpu"
+    judge = DiscriminatorConfig(maps=8, halvings=2) if smoke else DiscriminatorConfig(maps=16)
+    if gpu:
+        judge = DiscriminatorConfig()
     return replace(
         _superres(name),
         degradation=SuperresDegradation(real_share=0.5),
-        adversarial=(
-            AdversarialSettings(discriminator=small, warmup_steps=5)
-            if name == "smoke"
-            else AdversarialSettings()
-        ),
-        steps={"smoke": 20, "cpu": 2000, "gpu": 100_000}[name],
+        adversarial=AdversarialSettings(discriminator=judge, warmup_steps=5 if smoke else 100),
+        steps=20 if smoke else 100_000 if gpu else 3000,
+        minibatch_size=2 if smoke else 16 if gpu else 8,
+        crop_px=32 if smoke else 192 if gpu else 128,
         learning_rate=1e-4,
         ema_halflife_steps=100.0,
     )
