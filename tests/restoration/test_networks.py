@@ -93,9 +93,22 @@ def test_reach_is_how_far_a_pixel_matters(network: RedNet | SRResNet) -> None:
     assert farthest > network.reach_px - 2 * network.stride_px  # and no more is claimed
 
 
+@pytest.mark.parametrize(("levels", "kept"), [(0.5, 0.0588), (2.0, 0.5), (8.0, 0.941)])
+def test_red_net_keeps_of_a_change_what_it_is_sure_of(levels: float, kept: float) -> None:
+    """Wiener's rule, signal / (signal + noise), for a change of the same size everywhere."""
+    network = RedNet(RedNetConfig(layers=2, maps=4, doubt_levels=2))
+    with torch.no_grad():
+        network.last.weight.zero_()
+        network.last.bias.fill_(levels / 255 / 0.25)
+    images = torch.full((1, 3, 40, 40), 0.5)
+    change = (network(images) - images).detach() * 255
+    assert change.mean() == pytest.approx(levels * kept, rel=0.01)
+    assert change.std() == pytest.approx(0, abs=1e-3)
+
+
 def test_red_net_skips_join_mirror_images() -> None:
     """With all layers between at zero, the outermost skip alone carries the picture through."""
-    network = RedNet(RedNetConfig(layers=4, maps=4))
+    network = RedNet(RedNetConfig(layers=4, maps=4, doubt_levels=0))
     with torch.no_grad():
         for layer in [*network.encoder, *network.decoder]:
             layer.weight.zero_()
@@ -107,7 +120,15 @@ def test_red_net_skips_join_mirror_images() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"layers": 3}, {"layers": 0}, {"maps": 0}, {"skip_every": 0}, {"fold": 0}]
+    "values",
+    [
+        {"layers": 3},
+        {"layers": 0},
+        {"maps": 0},
+        {"skip_every": 0},
+        {"fold": 0},
+        {"doubt_levels": -1},
+    ],
 )
 def test_red_net_refuses_impossible_sizes(values: dict[str, int]) -> None:
     with pytest.raises(UsageError, match=next(iter(values))):

@@ -8,7 +8,8 @@ quarter of the work. The decoder's layers are plain convolutions: at stride 1, t
 RED-Net's layers were set, a transposed convolution is one with its kernel turned. Each ReLU stands
 before its convolution instead of after the sum with the skip, and the sums are scaled: with the
 original order values grew from layer to layer, and the last ReLU died in the first hundreds of
-steps.
+steps. And what the net would change is shrunk where it is little, by a Wiener filter's rule, so
+that pictures without artifacts stay as they are.
 """
 
 import math
@@ -23,6 +24,7 @@ from pgan_toolkit.errors import UsageError
 __all__ = ["RedNet", "RedNetConfig"]
 
 _MEAN, _SPREAD = 0.5, 0.25  # of pixels, about
+_NEIGHBOURHOOD = 15  # folded pixels
 _LAST_GAIN = 0.02  # begins close to the identity
 
 
@@ -40,12 +42,16 @@ class RedNetConfig:
         A skip joins every so many layers of the encoder to their mirror images in the decoder.
     fold : int
         Side of the squares of pixels that are folded into channels.
+    doubt_levels : float
+        Changes whose root mean square around a pixel is below this, in grey levels, are taken for
+        doubt rather than artifacts, and shrunk.
     """
 
     layers: int = 20
     maps: int = 64
     skip_every: int = 2
     fold: int = 2
+    doubt_levels: float = 2.0
 
     def __post_init__(self) -> None:
         if self.layers < 2 or self.layers % 2:
@@ -53,6 +59,8 @@ class RedNetConfig:
         for name in ("maps", "skip_every", "fold"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name}={getattr(self, name)}: expected 1 or more")
+        if self.doubt_levels < 0:
+            raise UsageError(f"doubt_levels={self.doubt_levels}: expected 0 or more")
 
 
 class RedNet(nn.Module):
@@ -75,7 +83,7 @@ class RedNet(nn.Module):
         super().__init__()
         self.config = config
         self.stride_px = config.fold
-        self.reach_px = (config.layers + 3) * config.fold
+        self.reach_px = (config.layers + 3 + _NEIGHBOURHOOD // 2) * config.fold
         channels, half = 3 * config.fold**2, config.layers // 2
         self.first = _convolution(channels, config.maps)
         self.encoder = nn.ModuleList(_convolution(config.maps, config.maps) for _ in range(half))
@@ -88,10 +96,9 @@ class RedNet(nn.Module):
         fold = self.config.fold
         padding = (0, -width % fold, 0, -height % fold)
         whole = functional.pad(images, padding, mode="replicate") if any(padding) else images
-        residual = functional.pixel_shuffle(
-            self._residual(functional.pixel_unshuffle(whole, fold)), fold
-        )
-        return images + residual[:, :, :height, :width]
+        residual = self._residual(functional.pixel_unshuffle(whole, fold))
+        certain = functional.pixel_shuffle(self._shrunk(residual.to(images.dtype)), fold)
+        return images + certain[:, :, :height, :width]
 
     def _residual(self, folded: Tensor) -> Tensor:
         features = self.first((folded - _MEAN) / _SPREAD)
@@ -106,6 +113,18 @@ class RedNet(nn.Module):
                 features = (features + skip) / math.sqrt(2)  # as large as each of the two
         result: Tensor = self.last(features)
         return result * _SPREAD
+
+    def _shrunk(self, residual: Tensor) -> Tensor:
+        """Shrink by signal / (signal + noise), as a Wiener filter does, with doubt for noise."""
+        power = functional.avg_pool2d(
+            residual.square().mean(dim=1, keepdim=True),
+            _NEIGHBOURHOOD,
+            stride=1,
+            padding=_NEIGHBOURHOOD // 2,
+            count_include_pad=False,
+        )
+        doubt = (self.config.doubt_levels / 255) ** 2
+        return residual * (power / (power + doubt)) if doubt else residual
 
 
 def _convolution(inputs: int, outputs: int, *, gain: float = 1.0) -> nn.Conv2d:

@@ -17,6 +17,7 @@ from pgan_toolkit.restoration.weights import RestorationNet, load_network
 __all__ = ["AdversarialStage", "FidelityStage", "Stage", "make_stage"]
 
 _BETAS = (0.9, 0.99)
+_ONE_LEVEL = 1 / 255
 
 
 @runtime_checkable
@@ -72,7 +73,11 @@ def _initial_network(settings: TrainingSettings) -> RestorationNet:
 
 
 class FidelityStage:
-    """Minimises the mean absolute difference to the clean picture."""
+    """Minimises the mean absolute difference to the clean picture.
+
+    For the JPEG net, which gets pictures that have lost very different amounts, each crop's
+    difference is divided by what it has lost, plus a grey level.
+    """
 
     def __init__(self, settings: TrainingSettings, network: RestorationNet) -> None:
         self.network = network
@@ -87,9 +92,18 @@ class FidelityStage:
     def step(self, given: Tensor, target: Tensor, *, index: int) -> dict[str, float]:
         """Learn from one minibatch."""
         restored = _applied(self.network, given)
-        loss = functional.l1_loss(restored, target)
-        self._learn(loss, index)
+        error = (restored - target).abs().mean(dim=(1, 2, 3))
+        self._learn(loss := (error * self._weights(given, target)).mean(), index)
         return {"loss": float(loss.detach())}
+
+    def _weights(self, given: Tensor, target: Tensor) -> Tensor:
+        """What each crop counts; on average 1."""
+        if self._settings.task == "superres":
+            return given.new_ones(len(given))
+        # By what it has lost, so that pictures with next to no artifacts are learned as well.
+        lost = (given - target).abs().mean(dim=(1, 2, 3))
+        counts = 1 / (lost + _ONE_LEVEL)
+        return counts / counts.mean()
 
     def _learn(self, loss: Tensor, index: int) -> None:
         rate = _learning_rate(self._settings, index)
