@@ -46,6 +46,7 @@ def doctor(*, as_json: bool, predictor: Path | None) -> int:
         *decoder_facts(),
         *device_facts(),
         _predictor_fact(predictor),
+        _weights_fact(),
         *extra_facts(),
         *folder_facts(Path()),
     ]
@@ -66,6 +67,19 @@ def _predictor_fact(predictor: Path | None) -> Fact:
         return Fact(group, name, "ok", str(find_predictor(predictor)))
     except (SetupError, DataError) as error:
         return Fact(group, name, "missing", "needed for --landmarks detect", str(error))
+    except ImportError as error:
+        return Fact(group, name, "broken", f"cannot be looked for: {error}")
+
+
+def _weights_fact() -> Fact:
+    group, name = "restoration", "bundled weights"
+    try:
+        from pgan_toolkit.restoration.weights import BUNDLED, bundled_weights
+
+        sizes = [f"{kind} {bundled_weights(kind).stat().st_size / 1e6:.1f} MB" for kind in BUNDLED]
+        return Fact(group, name, "ok", ", ".join(sizes))
+    except SetupError as error:
+        return Fact(group, name, "missing", "needed by the default restorer", str(error))
     except ImportError as error:
         return Fact(group, name, "broken", f"cannot be looked for: {error}")
 

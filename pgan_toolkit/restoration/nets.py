@@ -93,13 +93,13 @@ class NetRestorer:
 
     @property
     def identity(self) -> str:
-        """Name, digests and precision.
+        """Name, digests, torch's version and precision.
 
         Precision is part of it: bfloat16 moves some pixels by a grey level, so that a build that
         went on with another would mix two kinds of pictures. The device is not: the same precision
         gives the same pixels everywhere but for the rare value that lies between two levels.
         """
-        return f"{self._name}, {self._precision}"
+        return f"{self._name}, torch {torch.__version__}, {self._precision}"
 
     @property
     def margin_px(self) -> int:

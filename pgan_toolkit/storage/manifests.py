@@ -31,6 +31,7 @@ __all__ = [
 _FORMAT = "pgan-toolkit manifest"
 _VERSION = 1
 _PACKAGE = "pgan_data_manifests"
+_OF_WEIGHTS = ("weights.json",)
 _DIGEST_DIGITS = {"md5": 32, "sha256": 64}
 
 
@@ -107,7 +108,7 @@ def manifest_names() -> tuple[str, ...]:
         sorted(
             name.removesuffix(".json")
             for name in names
-            if name.endswith(".json") and not name.endswith(".schema.json")
+            if name.endswith(".json") and name not in _OF_WEIGHTS and ".schema." not in name
         )
     )
 
