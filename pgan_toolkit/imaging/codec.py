@@ -37,6 +37,7 @@ _PNG_PARAMETERS = [
     cv2.IMWRITE_PNG_FILTER,
     cv2.IMWRITE_PNG_FILTER_UP,
 ]
+_LONGEST_PNG_PX = 1_000_000  # libpng's limit
 _SIXTEEN_BIT_COLOURS = ("RGB;16B", "RGBA;16B", "LA;16B")  # in Pillow's words
 _ORIENTATION = 0x0112
 # By EXIF's orientation 2 to 8, what makes the picture upright; 1 is upright.
@@ -124,7 +125,7 @@ def stored_grey(data: bytes, *, name: str) -> bool:
         The bytes are not a picture.
     """
     with _opened(data, name=name, max_megapixels=float("inf")) as picture:
-        return picture.mode.startswith(("1", "L", "I", "F"))
+        return picture.mode != "LAB" and picture.mode.startswith(("1", "L", "I", "F"))
 
 
 def encode_png(image: Image) -> bytes:
@@ -133,13 +134,32 @@ def encode_png(image: Image) -> bytes:
     Parameters
     ----------
     image : Image
-        uint8 (H, W, 3), RGB.
+        uint8 (H, W, 3), RGB; 1 to 1,000,000 pixels a side.
+
+    Raises
+    ------
+    DataError
+        The picture is empty, or larger than OpenCV writes.
     """
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    done, buffer = cv2.imencode(".png", bgr, _PNG_PARAMETERS)
+    height, width = image.shape[:2]
+    # Asked beforehand, for OpenCV and libpng would print lines of their own.
+    if not 1 <= min(height, width) <= max(height, width) <= _LONGEST_PNG_PX:
+        raise _no_png(image, f"expected 1 to {_LONGEST_PNG_PX:,} a side")
+    try:
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        done, buffer = cv2.imencode(".png", bgr, _PNG_PARAMETERS)
+    except cv2.error as error:
+        raise _no_png(image, str(error).strip()) from error
     if not done:
-        raise RuntimeError(f"OpenCV could not encode {image.shape} pixels as PNG")
+        raise _no_png(image, "OpenCV refuses them")
     return bytes(buffer.data)
+
+
+def _no_png(image: Image, why: str) -> DataError:
+    height, width = image.shape[:2]
+    return DataError(
+        f"{width}x{height} pixels cannot be stored as PNG: {why}; make the picture smaller"
+    )
 
 
 def encode_jpeg(

@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import PIL.Image
 import pytest
@@ -28,6 +29,32 @@ def test_png_keeps_every_pixel_and_is_read_by_another_library() -> None:
     assert np.array_equal(np.asarray(PIL.Image.open(io.BytesIO(data))), image)
     assert np.array_equal(decode_image(data, name="a.png"), image)
     assert encode_png(image) == data
+
+
+@pytest.mark.parametrize("shape", [(1, 1_000_001, 3), (1_000_001, 1, 3), (0, 5, 3)])
+def test_a_size_that_png_cannot_have_is_refused_without_noise(
+    shape: tuple[int, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    told = f"{shape[1]}x{shape[0]} pixels cannot be stored as PNG: expected 1 to 1,000,000"
+    with pytest.raises(DataError, match=told):
+        encode_png(np.zeros(shape, np.uint8))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_longest_png_can_be_written() -> None:
+    assert image_size(encode_png(np.zeros((1, 1_000_000, 3), np.uint8)), name="a") == (1, 1_000_000)
+
+
+def test_a_refusal_by_opencv_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_words: object) -> object:
+        raise cv2.error("no room")
+
+    monkeypatch.setattr(cv2, "imencode", refuse)
+    with pytest.raises(DataError, match="20x12 pixels cannot be stored as PNG: no room"):
+        encode_png(_picture())
+    monkeypatch.setattr(cv2, "imencode", lambda *_words: (False, None))
+    with pytest.raises(DataError, match="OpenCV refuses them"):
+        encode_png(_picture())
 
 
 def test_jpeg_is_written_with_the_subsampling_that_was_asked_for() -> None:

@@ -92,6 +92,12 @@ def test_a_file_says_whether_it_holds_one_channel(mode: str, grey: bool) -> None
     assert stored_grey(buffer.getvalue(), name="x") is grey
 
 
+def test_lab_is_colour_although_its_name_begins_as_grey_does() -> None:
+    buffer = io.BytesIO()
+    PIL.Image.new("LAB", (4, 3)).save(buffer, "TIFF")
+    assert not stored_grey(buffer.getvalue(), name="x")
+
+
 def test_what_is_no_picture_is_refused() -> None:
     with pytest.raises(DataError, match="notes"):
         stored_grey(b"plain words", name="notes")
