@@ -73,10 +73,11 @@ def train_restorer(  # noqa: PLR0913 - one a option
     from pgan_toolkit.restoration import training
     from pgan_toolkit.restoration.weights import bundled_weights
 
+    settings = training.preset(preset, task=task, adversarial=adversarial)
     if adversarial and init is None:
         init = bundled_weights("superres")
     settings = replace(
-        training.preset(preset, task=task, adversarial=adversarial),
+        settings,
         init=init,
         **{name: value for name, value in changes.items() if value is not None},
     )

@@ -1,14 +1,14 @@
 """The files of a build beside its output: who may write, what is there, what may be removed."""
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from pgan_toolkit.celebahq.ledger import remove_ledger
 from pgan_toolkit.celebahq.output import Output, remove
-from pgan_toolkit.errors import SetupError, UsageError
+from pgan_toolkit.errors import UsageError
+from pgan_toolkit.storage import lock_file
 
 __all__ = ["Workspace"]
 
@@ -63,13 +63,9 @@ class Workspace:
         """
         self._refuse_foreign()
         self.folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            self._hold(handle)
+        with lock_file(self._lock, work="build"):
             self._tidy()
             yield
-        finally:
-            os.close(handle)
 
     def clear(self) -> None:
         """Forget everything of this build; an output that is not its own is refused.
@@ -114,23 +110,6 @@ class Workspace:
                 f"{self.folder}: the build would keep its ledger here, and this is something "
                 "else; move it away or choose another --out"
             )
-
-    def _hold(self, handle: int) -> None:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
-            raise SetupError(
-                f"{self.folder}: another build (process {holder}) is at work here; "
-                "wait for it, or choose another --out"
-            ) from error
-        except OSError as error:
-            raise SetupError(
-                f"{self._lock}: this file system cannot lock files ({error.strerror}); "
-                "choose an --out on another"
-            ) from error
-        os.ftruncate(handle, 0)
-        os.write(handle, str(os.getpid()).encode())
 
     def _tidy(self) -> None:
         """Remove what a killed build left half done."""

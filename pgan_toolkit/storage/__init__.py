@@ -11,6 +11,7 @@ from pgan_toolkit.storage.formats import (
     open_source,
 )
 from pgan_toolkit.storage.keys import LABELS_FILE, PICTURE_EXTENSIONS, check_key
+from pgan_toolkit.storage.locking import lock_file
 from pgan_toolkit.storage.reading import read_file
 from pgan_toolkit.storage.records import ImageSink, ImageSource, Record
 
@@ -30,6 +31,7 @@ __all__ = [
     "check_key",
     "convert",
     "guess_format",
+    "lock_file",
     "open_sink",
     "open_source",
     "read_file",

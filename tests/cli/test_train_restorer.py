@@ -57,6 +57,9 @@ def test_options_take_the_place_of_the_presets(tmp_path: Path, pictures: Path) -
         (("superres", "--device", "tpu"), 2, "auto, cpu, cuda"),
         (("superres", "--resume"), 2, "no run to resume"),
         (("superres", "--learning-rate", -1), 2, "learning_rate"),
+        (("superres", "--learning-rate", "nan"), 2, "learning_rate"),
+        (("superres", "--crop-px", 0), 2, "16 or more"),
+        (("jpeg", "--adversarial"), 2, "no such stage"),
     ],
 )
 def test_bad_words_are_refused_and_nothing_is_left(

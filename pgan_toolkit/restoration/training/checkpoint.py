@@ -53,15 +53,15 @@ def load_checkpoint(path: Path, parts: Parts, *, settings: str) -> int:
     """
     try:
         with safe_open(path, "pt") as file:
-            metadata = json.loads((file.metadata() or {}).get(_ENTRY, "{}"))
+            metadata = dict(json.loads((file.metadata() or {}).get(_ENTRY, "{}")))
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, TypeError, ValueError) as error:
         raise DataError(f"{path}: the checkpoint cannot be read ({error})") from error
     if (metadata.get("format"), metadata.get("version")) != (_FORMAT, _VERSION):
         raise DataError(f"{path}: not a checkpoint of this version; begin a new run")
-    if metadata["settings"] != settings:
+    if metadata.get("settings") != settings:
         raise DataError(
-            f"{path}: was made with other settings ({metadata['settings']}); "
+            f"{path}: was made with other settings ({metadata.get('settings')}); "
             "resume with those, or begin a new run"
         )
     for name, part in parts.items():

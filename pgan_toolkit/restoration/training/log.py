@@ -84,8 +84,15 @@ class TrainingLog:
 def _lines_until(path: Path, step: int) -> bytes:
     if not step or not path.is_file():
         return b""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return "".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= step).encode()
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+            if row["step"] <= step:
+                kept.append(f"{line}\n")
+        except (KeyError, TypeError, ValueError):
+            continue  # a line that a kill has cut short; its step will be done again
+    return "".join(kept).encode()
 
 
 def _open_curves(folder: Path, resumed_at: int) -> "SummaryWriter":

@@ -1,5 +1,6 @@
 """What a training run is asked to do, and the presets."""
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from pgan_toolkit.restoration.training.degradation import JpegDegradation, Super
 from pgan_toolkit.restoration.weights import Task
 
 __all__ = ["PRESETS", "AdversarialSettings", "TrainingSettings", "preset"]
+
+
+_SMALLEST_CROP_PX = 16  # two of JPEG's blocks
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class AdversarialSettings:
         real picture (feature matching, Wang et al., pix2pixHD, CVPR 2018): needs no other network.
     adversarial_weight : float
         Of the hinge loss.
-    warmup_steps : int
-        Steps in which the discriminator learns alone.
+    alone_steps : int
+        Steps in which the discriminator learns alone, before the network's first.
     """
 
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
@@ -37,7 +41,7 @@ class AdversarialSettings:
     pixel_weight: float = 1.0
     feature_weight: float = 1.0
     adversarial_weight: float = 0.05
-    warmup_steps: int = 100
+    alone_steps: int = 100
 
 
 @dataclass(frozen=True)
@@ -94,13 +98,16 @@ class TrainingSettings:
         if not isinstance(self.network, expected):
             raise UsageError(f"task {self.task}: expected a network of {expected.__name__}")
         scale = self.network.scale if isinstance(self.network, SRResNetConfig) else 1
-        if self.crop_px % scale or self.crop_px < 2 * scale:
-            raise UsageError(f"crop_px={self.crop_px}: expected a multiple of {scale}")
+        least = max(2 * scale, _SMALLEST_CROP_PX)
+        if self.crop_px % scale or self.crop_px < least:
+            raise UsageError(
+                f"crop_px={self.crop_px}: expected a multiple of {scale}, {least} or more"
+            )
         for name in ("steps", "minibatch_size"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name}={getattr(self, name)}: expected 1 or more")
-        if self.learning_rate <= 0:
-            raise UsageError(f"learning_rate={self.learning_rate}: expected more than 0")
+        if not 0 < self.learning_rate < math.inf:
+            raise UsageError(f"learning_rate={self.learning_rate}: expected a number above 0")
 
 
 PRESETS = ("smoke", "cpu", "gpu")
@@ -167,7 +174,7 @@ def _adversarial(name: str) -> TrainingSettings:
     return replace(
         _superres(name),
         degradation=SuperresDegradation(real_share=0.5),
-        adversarial=AdversarialSettings(discriminator=judge, warmup_steps=5 if smoke else 100),
+        adversarial=AdversarialSettings(discriminator=judge, alone_steps=5 if smoke else 100),
         steps=20 if smoke else 100_000 if gpu else 2000,
         minibatch_size=2 if smoke else 16 if gpu else 8,
         crop_px=32 if smoke else 192 if gpu else 128,

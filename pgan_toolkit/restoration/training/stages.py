@@ -62,7 +62,8 @@ def _initial_network(settings: TrainingSettings) -> RestorationNet:
         stored = load_network(settings.init, task=settings.task)
         if stored.config != settings.network:
             raise DataError(
-                f"{settings.init}: weights of {stored.config}; expected {settings.network}"
+                f"{settings.init}: weights of {stored.config}; expected {settings.network}: "
+                "name weights of the same preset by --init"
             )
         return stored
     with torch.random.fork_rng(devices=[]):
@@ -148,14 +149,14 @@ class AdversarialStage:
         """Let the discriminator learn, then the network."""
         restored = _applied(self.network, given)
         judged = self._judge_step(restored.detach(), target, index)
-        if index < self._terms.warmup_steps:
+        if index < self._terms.alone_steps:
             return {"discriminator": judged}
         self._discriminator.requires_grad_(requires_grad=False)
         values = self._terms_of(restored, target)
         _update(
             self._optimizer,
             values["loss"],
-            rate=_learning_rate(self._settings, index),
+            rate=_learning_rate(self._settings, index, since=self._terms.alone_steps),
             longest=self._settings.max_gradient_norm,
         )
         self._discriminator.requires_grad_(requires_grad=True)
@@ -207,19 +208,26 @@ def _applied(network: nn.Module, given: Tensor) -> Tensor:
 
 
 def _update(optimizer: torch.optim.Optimizer, loss: Tensor, *, rate: float, longest: float) -> None:
-    if not math.isfinite(float(loss.detach())):
-        raise DataError(f"the loss is {float(loss.detach())}: lower the learning rate, and resume")
+    _require_finite("loss", loss.detach())
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     for group in optimizer.param_groups:
         group["lr"] = rate
-        if math.isfinite(longest):
-            nn.utils.clip_grad_norm_(group["params"], longest)
+        _require_finite("gradient", nn.utils.clip_grad_norm_(group["params"], longest))
     optimizer.step()
 
 
-def _learning_rate(settings: TrainingSettings, index: int) -> float:
-    rise = min((index + 1) / max(settings.warmup_steps, 1), 1.0)
+def _require_finite(what: str, value: Tensor) -> None:
+    if not math.isfinite(float(value)):
+        raise DataError(
+            f"the {what} is {float(value)}: begin another run with a lower --learning-rate, "
+            "--init being the weights of this one"
+        )
+
+
+def _learning_rate(settings: TrainingSettings, index: int, *, since: int = 0) -> float:
+    """Of step `index`; it rises in the first ones from step `since` on."""
+    rise = min((index - since + 1) / max(settings.warmup_steps, 1), 1.0)
     return settings.learning_rate * rise * _decay(settings, index)
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pgan_toolkit import __version__
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.digests import bytes_digest, file_digest
-from pgan_toolkit.errors import Interrupted, UsageError
+from pgan_toolkit.errors import DataError, Interrupted, UsageError
 from pgan_toolkit.imaging import encode_png
 from pgan_toolkit.progress import Progress, ProgressMode
-from pgan_toolkit.restoration.devices import find_device
+from pgan_toolkit.restoration.devices import find_device, has_bfloat16
 from pgan_toolkit.restoration.training.checkpoint import load_checkpoint, save_checkpoint
 from pgan_toolkit.restoration.training.loading import Minibatch, minibatches, stacked
 from pgan_toolkit.restoration.training.log import TrainingLog
 from pgan_toolkit.restoration.training.pictures import CropPairs
 from pgan_toolkit.restoration.training.settings import TrainingSettings
 from pgan_toolkit.restoration.training.stages import Stage, make_stage
+from pgan_toolkit.restoration.training.stopping import StopRequests
 from pgan_toolkit.restoration.weights import save_network
-from pgan_toolkit.storage import StoredSource, atomic_write_bytes, open_source
+from pgan_toolkit.storage import StoredSource, atomic_write_bytes, lock_file, open_source
 
 __all__ = ["RunFolder", "train_restorer"]
 
@@ -65,6 +66,11 @@ class RunFolder:
     def log(self) -> Path:
         """One JSON object a line."""
         return self.path / "log.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the run that is at work."""
+        return self.path / "lock"
 
     def sample(self, step: int) -> Path:
         """Given, restored and clean crops after so many steps."""
@@ -111,7 +117,7 @@ def train_restorer(
     Raises
     ------
     UsageError
-        `out` holds a run and `resume` is not set, or the reverse.
+        `out` holds a run and `resume` is not set, or the reverse; or it is no folder.
     DataError
         Pictures, weights or checkpoint cannot be used, or the loss is no number any more.
     SetupError
@@ -124,17 +130,16 @@ def train_restorer(
     place = find_device(device)
     stage = make_stage(settings, device=place)
     described = _describe(settings, source)
-    done = load_checkpoint(folder.checkpoint, stage.parts(), settings=described) if resume else 0
-    out.mkdir(parents=True, exist_ok=True)
-    atomic_write_bytes(folder.settings, json.dumps(json.loads(described), indent=1).encode())
     run = _Run(settings, stage, folder, described, place, source, tensorboard=tensorboard)
-    run.go_on(done, mode=mode)
+    out.mkdir(parents=True, exist_ok=True)
+    with lock_file(folder.lock, work="training"):
+        _check_folder(folder, resume=resume)
+        done = (
+            load_checkpoint(folder.checkpoint, stage.parts(), settings=described) if resume else 0
+        )
+        atomic_write_bytes(folder.settings, _recorded(described, data=data, device=place))
+        run.go_on(done, mode=mode)
     return folder.weights
-
-
-@dataclass
-class _StepsDone:
-    done: int
 
 
 class _Run:
@@ -165,15 +170,28 @@ class _Run:
         batches = minibatches(
             self._pairs, size=settings.minibatch_size, first=done, last=settings.steps
         )
-        with bar, self._log(done) as log, self._kept_on_interrupt(done) as progress:
-            for index, batch in enumerate(batches, done):
+        with bar, self._log(done) as log, StopRequests() as stop:
+            while (batch := self._next(batches, done)) is not None:
                 given, target = (self._on_device(tensor) for tensor in batch)
-                log.add(self._stage.step(given, target, index=index))
-                progress.done = index + 1
+                log.add(self._stage.step(given, target, index=done))
+                done += 1
                 bar.advance()
-                self._report(progress.done, log)
+                self._report(done, log)
+                if stop.received:
+                    self._save(done)
+                    raise Interrupted(
+                        f"interrupted after {done:,} steps; "
+                        "the same command with --resume goes on there"
+                    )
         # A finished run may have been killed between its checkpoint and its weights.
         save_network(self._folder.weights, self._stage.average, task=settings.task)
+
+    def _next(self, batches: Iterator[Minibatch], done: int) -> Minibatch | None:
+        try:
+            return next(batches, None)
+        except DataError:  # a picture that cannot be decoded: what was learned is kept
+            self._save(done)
+            raise
 
     def _log(self, done: int) -> TrainingLog:
         curves = self._folder.path / "tensorboard" if self._tensorboard else None
@@ -184,26 +202,14 @@ class _Run:
         if done % _LOG_EVERY == 0 or last:
             log.write_losses(step=done)
         if done % _SAVE_EVERY == 0 or last:
-            self._save(done)
             log.write_psnr(self._show(done), step=done)
+            self._save(done)  # last: after a kill before it, the lines above are written anew
 
     def _save(self, done: int) -> None:
         save_checkpoint(
             self._folder.checkpoint, self._stage.parts(), step=done, settings=self._described
         )
         save_network(self._folder.weights, self._stage.average, task=self._settings.task)
-
-    @contextmanager
-    def _kept_on_interrupt(self, done: int) -> Iterator["_StepsDone"]:
-        progress = _StepsDone(done)
-        try:
-            yield progress
-        except KeyboardInterrupt:
-            self._save(progress.done)
-            raise Interrupted(
-                f"interrupted after {progress.done:,} steps; "
-                "the same command with --resume goes on there"
-            ) from None
 
     def _on_device(self, values: Tensor) -> Tensor:
         return values.to(self._device, non_blocking=True).float() / 255
@@ -220,6 +226,8 @@ class _Run:
 
 
 def _check_folder(folder: RunFolder, *, resume: bool) -> None:
+    if folder.path.exists() and not folder.path.is_dir():
+        raise UsageError(f"{folder.path}: is a file; name a folder, or what shall become one")
     there = folder.checkpoint.is_file()
     if resume and not there:
         raise UsageError(f"{folder.path}: there is no run to resume; leave --resume out")
@@ -229,12 +237,30 @@ def _check_folder(folder: RunFolder, *, resume: bool) -> None:
 
 def _describe(settings: TrainingSettings, source: StoredSource) -> str:
     """All that decides the numbers of a run, as JSON."""
-    keys = "\n".join(source.keys())
+    sizes = (source.info(index) for index in range(len(source)))
+    pictures = "\n".join(
+        f"{key} {size.width}x{size.height} {size.stored_bytes}"
+        for key, size in zip(source.keys(), sizes, strict=True)
+    )
     facts: dict[str, Any] = asdict(replace(settings, init=None))
     facts["pictures"] = len(source)
-    facts["keys_sha256"] = bytes_digest(keys.encode())
+    facts["pictures_sha256"] = bytes_digest(pictures.encode())  # names and sizes
     facts["init"] = file_digest(settings.init) if settings.init else None
     return json.dumps(facts, sort_keys=True)
+
+
+def _recorded(described: str, *, data: Path, device: torch.device) -> bytes:
+    """What the run's folder says of it: its settings, and where and with what it runs."""
+    facts = json.loads(described)
+    facts["made_with"] = {
+        "pgan_toolkit": __version__,
+        "torch": torch.__version__,
+        "device": str(device),
+        "bfloat16": has_bfloat16(device),
+        "threads": torch.get_num_threads(),
+        "data": str(data.resolve()),
+    }
+    return json.dumps(facts, indent=1).encode()
 
 
 def _pairs(settings: TrainingSettings, source: StoredSource, *, purpose: str) -> CropPairs:

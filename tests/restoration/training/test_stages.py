@@ -93,7 +93,7 @@ def test_the_adversarial_stage_warms_its_discriminator_up_first() -> None:
     settings = preset("smoke", task="superres", adversarial=True)
     stage = make_stage(settings, device=CPU)
     before = {name: value.clone() for name, value in stage.network.state_dict().items()}
-    warm = settings.adversarial.warmup_steps
+    warm = settings.adversarial.alone_steps
     for index in range(warm):
         assert set(stage.step(*_batch(4), index=index)) == {"discriminator"}
     assert all(torch.equal(before[n], v) for n, v in stage.network.state_dict().items())
@@ -106,7 +106,7 @@ def test_the_adversarial_loss_is_the_weighted_sum_of_its_terms() -> None:
     settings = preset("smoke", task="superres", adversarial=True)
     terms = settings.adversarial
     stage = make_stage(settings, device=CPU)
-    values = stage.step(*_batch(4), index=terms.warmup_steps)
+    values = stage.step(*_batch(4), index=terms.alone_steps)
     expected = (
         terms.pixel_weight * values["pixel"]
         + terms.feature_weight * values["feature"]
@@ -126,7 +126,7 @@ def test_the_discriminator_learns_to_tell_and_its_hinge_loss_begins_near_two() -
 def test_a_loss_that_is_no_number_stops_the_run() -> None:
     stage = make_stage(preset("smoke", task="jpeg"), device=CPU)
     given, target = _batch(1)
-    with pytest.raises(DataError, match="learning rate"):
+    with pytest.raises(DataError, match="--learning-rate"):
         stage.step(given * math.nan, target, index=0)
 
 

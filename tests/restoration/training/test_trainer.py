@@ -1,4 +1,7 @@
 import json
+import shutil
+import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,11 +9,19 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from pgan_toolkit.errors import DataError, Interrupted, UsageError
+from pgan_toolkit.errors import DataError, Interrupted, SetupError, UsageError
 from pgan_toolkit.imaging import decode_image, encode_png
-from pgan_toolkit.restoration.training import RunFolder, preset, train_restorer, trainer
-from pgan_toolkit.restoration.training.stages import FidelityStage
+from pgan_toolkit.restoration.training import (
+    RunFolder,
+    TrainingSettings,
+    preset,
+    stages,
+    train_restorer,
+    trainer,
+)
+from pgan_toolkit.restoration.training.pictures import CropPairs
 from pgan_toolkit.restoration.weights import load_network
+from pgan_toolkit.storage import lock_file
 
 SETTINGS = replace(preset("smoke", task="superres"), steps=8)
 ADVERSARIAL = replace(preset("smoke", task="superres", adversarial=True), steps=8)
@@ -32,16 +43,27 @@ def _saves_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer, "_LOG_EVERY", 1)
 
 
-def _stop_after(monkeypatch: pytest.MonkeyPatch, steps: int, error: BaseException) -> None:
-    """Let the run be stopped in a step."""
-    real = FidelityStage.step
+def _in_the_middle_of(
+    monkeypatch: pytest.MonkeyPatch, owner: object, name: str, call: int, act: Callable[[], None]
+) -> None:
+    """Let something happen inside a step, at the call of that number of a function."""
+    real, calls = getattr(owner, name), []
 
-    def step(self, given, target, *, index: int):
-        if index == steps:
-            raise error
-        return real(self, given, target, index=index)
+    def instead(*words, **named):
+        calls.append(name)
+        if len(calls) == call:
+            act()
+        return real(*words, **named)
 
-    monkeypatch.setattr(FidelityStage, "step", step)
+    monkeypatch.setattr(owner, name, instead)
+
+
+def _asks_to_stop(number: signal.Signals) -> Callable[[], None]:
+    return lambda: signal.raise_signal(number)
+
+
+def _fails() -> None:
+    raise OSError("killed")
 
 
 def test_a_run_leaves_weights_settings_log_and_samples(tmp_path: Path, pictures: Path) -> None:
@@ -59,45 +81,114 @@ def test_a_run_leaves_weights_settings_log_and_samples(tmp_path: Path, pictures:
 
 
 @pytest.mark.usefixtures("_saves_often")
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("killed")])
-def test_a_stopped_run_resumes_to_the_same_bytes(
-    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
-) -> None:
-    """Stopped by the user it saves where it is; killed it goes on from its last checkpoint."""
-    whole = RunFolder(tmp_path / "whole")
-    train_restorer(SETTINGS, data=pictures, out=whole.path, mode="quiet")
-    parts = RunFolder(tmp_path / "parts")
+@pytest.mark.parametrize("settings", [SETTINGS, ADVERSARIAL], ids=["fidelity", "adversarial"])
+@pytest.mark.parametrize(
+    ("name", "call", "number"),
+    [
+        ("_update", 3, signal.SIGINT),
+        ("_update", 10, signal.SIGINT),  # of 3 steps after 5 alone: the discriminator's or not
+        ("_update", 9, signal.SIGTERM),
+        ("_follow", 2, signal.SIGINT),
+    ],
+)
+def test_stopped_inside_a_step_a_run_resumes_to_the_same_bytes(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, settings: TrainingSettings,
+    name: str, call: int, number: signal.Signals,
+) -> None:  # fmt: skip
+    whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
+    train_restorer(settings, data=pictures, out=whole.path, mode="quiet")
+    handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
     with monkeypatch.context() as patch:
-        _stop_after(patch, 5, error)
-        with pytest.raises((Interrupted, OSError)):
-            train_restorer(SETTINGS, data=pictures, out=parts.path, mode="quiet")
-    train_restorer(SETTINGS, data=pictures, out=parts.path, resume=True, mode="quiet")
-    assert parts.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
-    assert parts.weights.read_bytes() == whole.weights.read_bytes()
-    assert parts.sample(8).read_bytes() == whole.sample(8).read_bytes()
-    steps = [json.loads(line) for line in parts.log.read_text().splitlines()]
-    assert [row["step"] for row in steps if "loss" in row] == list(range(1, 9))
+        _in_the_middle_of(patch, stages, name, call, _asks_to_stop(number))
+        if call > 8 and settings is SETTINGS:  # has ended by then
+            patch.undo()
+            _in_the_middle_of(patch, stages, name, 7, _asks_to_stop(number))
+        with pytest.raises(Interrupted, match=r"after \d steps; the same command with --resume"):
+            train_restorer(settings, data=pictures, out=parts.path, mode="quiet")
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
+    train_restorer(settings, data=pictures, out=parts.path, resume=True, mode="quiet")
+    _require_same(whole, parts)
 
 
 @pytest.mark.usefixtures("_saves_often")
-def test_an_adversarial_run_resumes_to_the_same_bytes(
+@pytest.mark.parametrize("settings", [SETTINGS, ADVERSARIAL], ids=["fidelity", "adversarial"])
+@pytest.mark.parametrize("call", [2, 4])
+def test_killed_a_run_goes_on_from_its_last_checkpoint(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, settings: TrainingSettings,
+    call: int,
+) -> None:  # fmt: skip
+    whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
+    train_restorer(settings, data=pictures, out=whole.path, mode="quiet")
+    with monkeypatch.context() as patch:
+        _in_the_middle_of(patch, trainer, "save_checkpoint", call, _fails)
+        with pytest.raises(OSError, match="killed"):
+            train_restorer(settings, data=pictures, out=parts.path, mode="quiet")
+    with parts.log.open("a") as log:
+        log.write('{"step": 4, "lo')  # a line that was cut short
+    train_restorer(settings, data=pictures, out=parts.path, resume=True, mode="quiet")
+    _require_same(whole, parts)
+    steps = [json.loads(line) for line in parts.log.read_text().splitlines()]
+    losses = [row["step"] for row in steps if "steps_per_s" in row]
+    assert losses == list(range(1, 9))
+    assert [row["step"] for row in steps if "psnr_db" in row] == [2, 4, 6, 8]
+
+
+def _require_same(whole: RunFolder, parts: RunFolder) -> None:
+    assert parts.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert parts.weights.read_bytes() == whole.weights.read_bytes()
+    assert parts.sample(8).read_bytes() == whole.sample(8).read_bytes()
+
+
+def test_a_second_signal_stops_at_once(
     tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
-    train_restorer(ADVERSARIAL, data=pictures, out=whole.path, mode="quiet")
+    def twice() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    _in_the_middle_of(monkeypatch, stages, "_update", 3, twice)
+    with pytest.raises(KeyboardInterrupt):
+        train_restorer(SETTINGS, data=pictures, out=tmp_path / "run", mode="quiet")
+    assert not RunFolder(tmp_path / "run").checkpoint.exists()
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path, pictures: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    with (
+        lock_file(folder.lock, work="training"),
+        pytest.raises(SetupError, match="another training"),
+    ):
+        train_restorer(SETTINGS, data=pictures, out=folder.path, mode="quiet")
+    assert not folder.checkpoint.exists()
+
+
+def test_a_picture_that_cannot_be_decoded_stops_the_run_and_keeps_what_was_learned(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    damaged = DataError("9.png: the picture is damaged")
+
+    def _damaged() -> None:
+        raise damaged
+
     with monkeypatch.context() as patch:
-        patch.setattr(trainer._Run, "_show", _raising(OSError("killed")))
-        with pytest.raises(OSError, match="killed"):
-            train_restorer(ADVERSARIAL, data=pictures, out=parts.path, mode="quiet")
-    train_restorer(ADVERSARIAL, data=pictures, out=parts.path, resume=True, mode="quiet")
-    assert parts.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+        # After the crops of the log come two a step, and three steps are made ahead.
+        _in_the_middle_of(patch, CropPairs, "pair", 16 + 8, _damaged)
+        with pytest.raises(DataError, match=r"9\.png"):
+            train_restorer(SETTINGS, data=pictures, out=folder.path, mode="quiet")
+    train_restorer(SETTINGS, data=pictures, out=folder.path, resume=True, mode="quiet")
+    whole = train_restorer(SETTINGS, data=pictures, out=tmp_path / "whole", mode="quiet")
+    assert folder.weights.read_bytes() == whole.read_bytes()
 
 
-def _raising(error: BaseException):
-    def show(self, done: int) -> float:
-        raise error
-
-    return show
+def test_pictures_that_have_changed_are_noticed(tmp_path: Path, pictures: Path) -> None:
+    data = tmp_path / "pictures"
+    shutil.copytree(pictures, data)
+    train_restorer(SETTINGS, data=data, out=tmp_path / "run", mode="quiet")
+    (data / "0.png").write_bytes(encode_png(np.zeros((48, 56, 3), np.uint8)))
+    with pytest.raises(DataError, match="other settings"):
+        train_restorer(SETTINGS, data=data, out=tmp_path / "run", resume=True, mode="quiet")
 
 
 def test_the_weights_given_are_what_a_run_begins_from(tmp_path: Path, pictures: Path) -> None:
