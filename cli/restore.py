@@ -1,7 +1,11 @@
 """`pgan-toolkit restore`."""
 
+import errno
+import json
+import struct
+import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -9,10 +13,11 @@ import click
 from pgan_cli.options import device_option, precision_option, quiet_option, restorer_option
 
 from pgan_toolkit.arrays import Image
-from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.digests import pixel_digest
+from pgan_toolkit.errors import DataError, Interrupted, UsageError
 from pgan_toolkit.imaging import decode_image, encode_png
-from pgan_toolkit.progress import Progress
-from pgan_toolkit.restoration import PrecisionChoice, Restorer, open_restorer
+from pgan_toolkit.progress import Progress, ProgressMode
+from pgan_toolkit.restoration import PrecisionChoice, Restorer, Step, open_restorer
 from pgan_toolkit.storage import (
     PICTURE_EXTENSIONS,
     StoredSource,
@@ -29,13 +34,27 @@ Examples:
   pgan-toolkit restore portrait.jpg --out restored --jpeg-only
   pgan-toolkit restore photos.zip --out restored --scale 2 --restorer nets-psnr
 """
+_KEYWORD = b"pgan-toolkit restore"
+"""Of the text in a result's PNG file that says how, and of which pixels, it was made."""
+_HEADER_BYTES = 33  # PNG's signature and IHDR
+_ALL_WILL_FAIL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What a picture's result depends on."""
+
+    restorer: str
+    steps: str
+    scale: int
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What is to be done: keys with the functions that decode them, and where results go."""
+    """What is to be done: by key what decodes a picture and its name, and where results go."""
 
     reads: Mapping[str, Callable[[], Image]]
+    names: Mapping[str, str]
     out: Path
 
     def target(self, key: str) -> Path:
@@ -73,29 +92,31 @@ def restore(  # noqa: PLR0913 - one an option
     """Remove JPEG artifacts from pictures and enlarge them.
 
     PHOTOS is a picture, or a folder, zip or HDF5 file of pictures. OUT gets a PNG file of each,
-    under the same name. Stopped at any moment, the same command goes on: what OUT has already is
-    left as it is.
+    under the same name, which says in a text how it was made. Stopped at any moment, the same
+    command goes on: what OUT has already is left as it is. Results of other settings or of another
+    picture are told, not kept.
     """
     factor = _scale(scale, jpeg_only=jpeg_only, superres_only=superres_only)
     works = open_restorer(restorer, device=device, precision=precision)
+    settings = _Settings(works.identity, "jpeg and superres", factor)
     if jpeg_only or superres_only:
-        works = works.only("jpeg" if jpeg_only else "superres")
+        step: Step = "jpeg" if jpeg_only else "superres"
+        works, settings = works.only(step), replace(settings, steps=step)
     work = _plan(photos, out)
-    todo = [key for key in work.reads if overwrite or not work.target(key).exists()]
-    with Progress(
-        len(work.reads),
-        label="restoring",
-        unit="picture",
-        mode="quiet" if quiet else "auto",
-        initial=len(work.reads) - len(todo),
-    ) as bar:
-        failed = _restore_all(work, todo, works, scale=factor, bar=bar)
+    mode: ProgressMode = "quiet" if quiet else "auto"
+    try:
+        there = set() if overwrite else _there(work, settings, mode=mode)
+        todo = [key for key in work.reads if key not in there]
+        with Progress(len(todo), label="restoring", unit="picture", mode=mode) as bar:
+            failed = _restore_all(work, todo, works, settings=settings, bar=bar)
+    except KeyboardInterrupt:
+        how = "begins anew" if overwrite else "goes on where it stopped"
+        raise Interrupted(f"interrupted; the same command {how}") from None
     if not quiet:
-        there = len(work.reads) - len(todo)
-        kept = f"; {there:,} there already (--overwrite restores them again)" if there else ""
+        kept = f"; {len(there):,} there already (--overwrite restores them again)" if there else ""
         click.echo(f"{out}: pictures restored: {len(todo) - len(failed):,}{kept}")
     if failed:
-        raise _unreadable(failed, total=len(work.reads))
+        raise _not_restored(failed, total=len(todo))
 
 
 def _scale(scale: int | None, *, jpeg_only: bool, superres_only: bool) -> int:
@@ -106,13 +127,15 @@ def _scale(scale: int | None, *, jpeg_only: bool, superres_only: bool) -> int:
     factor = (1 if jpeg_only else 4) if scale is None else scale
     if factor < 1 or factor & (factor - 1):
         raise UsageError(f"--scale {factor}: expected a power of two: 1, 2, 4, 8, ...")
+    if superres_only and factor == 1:
+        raise UsageError("--superres-only --scale 1 leaves nothing to do; enlarge by 2, 4, 8, ...")
     return factor
 
 
 def _plan(photos: Path, out: Path) -> _Work:
     """Find the pictures; refuse an output that the pictures lie in or that lies among them."""
     if photos.is_file() and photos.suffix.lower() in PICTURE_EXTENSIONS:
-        work = _Work({photos.stem: partial(_picture, photos)}, out)
+        work = _Work({photos.stem: partial(_picture, photos)}, {photos.stem: str(photos)}, out)
         if work.target(photos.stem).resolve() == photos.resolve():
             raise UsageError(f"{photos}: would be replaced by its result; choose another --out")
         return work
@@ -120,7 +143,7 @@ def _plan(photos: Path, out: Path) -> _Work:
     if photos.is_dir() and out.resolve().is_relative_to(photos.resolve()):
         raise UsageError(f"--out {out}: lies among the pictures of {photos}; choose another folder")
     reads = {key: partial(_recorded, source, index) for index, key in enumerate(source.keys())}
-    return _Work(reads, out)
+    return _Work(reads, {key: str(photos / key) for key in reads}, out)
 
 
 def _picture(path: Path) -> Image:
@@ -131,26 +154,117 @@ def _recorded(source: StoredSource, index: int) -> Image:
     return source[index].image
 
 
+def _there(work: _Work, settings: _Settings, *, mode: ProgressMode) -> set[str]:
+    """Keys that OUT has a file of; refuse results of other settings or of other pictures.
+
+    Files without the text that results have are not `restore`'s, and are nobody's to judge.
+    """
+    there = {key for key in work.reads if work.target(key).exists()}
+    marks = {
+        key: mark for key in sorted(there) if (mark := _read_mark(work.target(key))) is not None
+    }
+    for key, mark in marks.items():
+        _require_same_settings(work.target(key), mark, settings)
+    if marks:
+        with Progress(len(marks), label="checking", unit="earlier result", mode=mode) as bar:
+            for key, mark in marks.items():
+                _require_same_picture(work, key, mark)
+                bar.advance()
+    return there
+
+
+def _require_same_settings(target: Path, mark: Mapping[str, object], settings: _Settings) -> None:
+    differences = [
+        f"{name} {mark.get(name)}, now {value}"
+        for name, value in asdict(settings).items()
+        if mark.get(name) != value
+    ]
+    if differences:
+        raise UsageError(
+            f"{target}: was restored with other settings ({'; '.join(differences)}); repeat them, "
+            "replace what is there (--overwrite), or choose another --out"
+        )
+
+
+def _require_same_picture(work: _Work, key: str, mark: Mapping[str, object]) -> None:
+    try:
+        image = work.reads[key]()
+    except DataError:
+        return  # the result may be all that is left of it
+    if mark.get("pixels") != pixel_digest(image):
+        raise UsageError(
+            f"{work.target(key)}: was restored from {mark.get('source')}, which has other pixels "
+            f"than {work.names[key]}; replace it (--overwrite), or choose another --out"
+        )
+
+
 def _restore_all(
-    work: _Work, keys: Sequence[str], restorer: Restorer, *, scale: int, bar: Progress
+    work: _Work, keys: Sequence[str], restorer: Restorer, *, settings: _Settings, bar: Progress
 ) -> list[str]:
-    """Restore the pictures of these keys, and return why some could not be read."""
+    """Restore the pictures of these keys, and return why some could not be."""
     failed = []
     for key in keys:
-        try:
-            image = work.reads[key]()
-        except DataError as error:
-            failed.append(str(error))
-            bar.note(f"left out: {error}")
+        reason = _restore_one(work, key, restorer, settings)
+        if reason is None:
+            bar.advance()
         else:
-            result = restorer.restore(image, scale=scale)
-            atomic_write_bytes(work.target(key), encode_png(result))
-        bar.advance()
+            failed.append(reason)
+            bar.note(f"left out: {reason}")
     return failed
 
 
-def _unreadable(reasons: Sequence[str], *, total: int) -> DataError:
+def _restore_one(work: _Work, key: str, restorer: Restorer, settings: _Settings) -> str | None:
+    """Restore a picture, or return why it cannot be read or its result not be stored."""
+    try:
+        image = work.reads[key]()
+    except DataError as error:
+        return str(error)
+    result = restorer.restore(image, scale=settings.scale)
+    mark = {**asdict(settings), "source": Path(work.names[key]).name, "pixels": pixel_digest(image)}
+    try:
+        atomic_write_bytes(work.target(key), _with_mark(encode_png(result), mark))
+    except DataError as error:
+        return f"{work.names[key]}: its result of {error}"
+    except OSError as error:
+        if error.errno in _ALL_WILL_FAIL:
+            raise
+        return f"{work.target(key)}: cannot be written ({error.strerror or error})"
+    return None
+
+
+def _with_mark(png: bytes, mark: Mapping[str, object]) -> bytes:
+    """Insert a text chunk behind the header of a PNG file."""
+    content = b"tEXt" + _KEYWORD + b"\0" + json.dumps(mark).encode("ascii")
+    chunk = struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
+    return png[:_HEADER_BYTES] + chunk + png[_HEADER_BYTES:]
+
+
+def _read_mark(path: Path) -> dict[str, object] | None:
+    """Read what `_with_mark` inserted; None if the file has none."""
+    if not path.is_file():
+        return None
+    start = b"tEXt" + _KEYWORD + b"\0"
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES + 4 + len(start))
+        if not head.endswith(start):
+            return None
+        (length,) = struct.unpack(">I", head[_HEADER_BYTES : _HEADER_BYTES + 4])
+        text = file.read(length - (len(start) - 4))
+    try:
+        mark = json.loads(text)
+    except ValueError:
+        return None
+    return mark if isinstance(mark, dict) else None
+
+
+def _not_restored(reasons: Sequence[str], *, total: int) -> DataError:
     lines = "\n".join(f"  {reason}" for reason in reasons)
-    return DataError(
-        f"{len(reasons):,} of {total:,} pictures could not be restored (the others were):\n{lines}"
-    )
+    return DataError(f"{_how_many(len(reasons), total)}:\n{lines}")
+
+
+def _how_many(failed: int, total: int) -> str:
+    if failed == total:
+        whole = "the picture" if total == 1 else f"all {total:,} pictures"
+        return f"{whole} could not be restored"
+    others = "the other was" if total - failed == 1 else "the others were"
+    return f"{failed:,} of {total:,} pictures could not be restored ({others})"

@@ -1,5 +1,7 @@
 """`pgan-toolkit restore` as a user sees it."""
 
+import errno
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,9 @@ import PIL.Image
 import pytest
 import torch
 from command_line import run_main
+from pgan_cli.restore import _not_restored, _read_mark
 
+from pgan_toolkit.digests import pixel_digest
 from pgan_toolkit.imaging import decode_image
 from pgan_toolkit.restoration import open_restorer
 from pgan_toolkit.restoration.networks import RedNet, RedNetConfig, SRResNet, SRResNetConfig
@@ -87,6 +91,7 @@ def test_a_damaged_picture_is_told_and_the_others_are_restored(
     assert "error: 1 of 3 pictures could not be restored (the others were):" in done.err
     assert done.err.count(f"{photos}/0.jpg: the picture") == 2  # as it is met, and at the end
     assert "pictures restored: 2" in done.out
+    assert "restoring: 2 pictures in" in done.err
     assert sorted(path.name for path in (tmp_path / "out").rglob("*.png")) == ["a.png", "b.png"]
 
 
@@ -110,6 +115,7 @@ def test_what_is_there_already_is_left_unless_it_may_be_overwritten(
     [
         (["--jpeg-only", "--superres-only"], "leave nothing to do"),
         (["--jpeg-only", "--scale", 2], "--jpeg-only keeps the size"),
+        (["--superres-only", "--scale", 1], "--superres-only --scale 1 leaves nothing to do"),
         (["--scale", 3], "--scale 3: expected a power of two"),
         (["--scale", 0], "--scale 0: expected a power of two"),
         (["--restorer", "nots"], "no restorer is called 'nots' (did you mean nets?)"),
@@ -151,3 +157,147 @@ def test_no_such_picture(tmp_path: Path) -> None:
     done = run_main("restore", tmp_path / "no", "--out", tmp_path / "out", "--restorer", "lanczos")
     assert done.code == 2
     assert str(tmp_path / "no") in done.err
+
+
+def test_a_result_says_how_it_was_made_in_a_text_that_others_read(
+    photos: Path, tmp_path: Path
+) -> None:
+    run_main("restore", photos / "a.jpg", "--out", tmp_path, "--restorer", "lanczos")
+    with PIL.Image.open(tmp_path / "a.png") as picture:
+        picture.load()
+        (text,) = picture.text.values()  # type: ignore[attr-defined]
+    assert json.loads(text) == {
+        "restorer": "lanczos",
+        "steps": "jpeg and superres",
+        "scale": 4,
+        "source": "a.jpg",
+        "pixels": pixel_digest(_pixels(photos / "a.jpg")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--scale", 2], "scale 4, now 2"),
+        (["--superres-only"], "steps jpeg and superres, now superres"),
+        (["--jpeg-only"], "steps jpeg and superres, now jpeg; scale 4, now 1"),
+    ],
+)
+def test_results_of_other_settings_are_not_kept_in_silence(
+    photos: Path, tmp_path: Path, words: list[object], told: str
+) -> None:
+    out = tmp_path / "out"
+    command = ("restore", photos, "--out", out, "--restorer", "lanczos")
+    run_main(*command)
+    (out / "deep" / "b.png").unlink()
+    before = (out / "a.png").read_bytes()
+    done = run_main(*command, *words)
+    assert (done.code, done.out) == (2, "")
+    assert f"{out}/a.png: was restored with other settings ({told})" in done.err
+    assert "--overwrite" in done.err
+    assert (out / "a.png").read_bytes() == before
+    assert not (out / "deep" / "b.png").exists()
+    assert run_main(*command, *words, "--overwrite").code == 0
+    again = run_main(*command, *words)
+    assert (again.code, "2 there already" in again.out) == (0, True)
+
+
+def test_another_restorer_is_named(photos: Path, tmp_path: Path, spec: str) -> None:
+    command = ("restore", photos / "a.jpg", "--out", tmp_path / "out", "--restorer")
+    assert run_main(*command, "lanczos").code == 0
+    done = run_main(*command, spec)
+    assert done.code == 2
+    assert "(restorer lanczos, now " in done.err
+    assert str(open_restorer(spec).identity) in done.err
+
+
+def test_another_picture_of_the_same_name_is_not_dropped_in_silence(
+    photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = ("--out", out, "--restorer", "lanczos")
+    run_main("restore", photos / "a.jpg", *command)
+    before = (out / "a.png").read_bytes()
+    PIL.Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
+    done = run_main("restore", tmp_path / "a.png", *command)
+    assert done.code == 2
+    assert f"{out}/a.png: was restored from a.jpg, which has other pixels" in done.err
+    assert f"than {tmp_path}/a.png;" in done.err
+    assert (out / "a.png").read_bytes() == before
+    # The same picture from elsewhere is no conflict, nor is one whose file is lost by now.
+    assert "1 there already" in run_main("restore", photos, *command).out
+    (photos / "a.jpg").write_bytes(b"")
+    assert run_main("restore", photos, *command).code == 0
+
+
+def test_a_result_that_png_cannot_hold_is_told_and_the_others_go_on(
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    PIL.Image.new("RGB", (270_000, 1)).save(photos / "0.png")
+    done = run_main("restore", photos, "--out", tmp_path / "out", "--restorer", "lanczos")
+    assert done.code == 3
+    assert "1 of 3 pictures could not be restored (the others were)" in done.err
+    assert f"{photos}/0: its result of 1080000x4 pixels cannot be stored as PNG" in done.err
+    assert "pictures restored: 2" in done.out
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_result_whose_place_is_taken_is_told_and_the_others_go_on(
+    photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "deep").write_bytes(b"no folder")
+    done = run_main("restore", photos, "--out", out, "--restorer", "lanczos")
+    assert done.code == 3
+    assert "1 of 2 pictures could not be restored (the other was)" in done.err
+    assert f"{out}/deep/b.png: cannot be written" in done.err
+    assert (out / "a.png").exists()
+
+
+def test_a_full_disk_ends_the_work(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_words: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pgan_cli.restore.atomic_write_bytes", full)
+    done = run_main("restore", photos, "--out", tmp_path / "out", "--restorer", "lanczos")
+    assert done.code == 4
+    assert "no space left" in done.err
+
+
+@pytest.mark.parametrize(
+    ("failed", "total", "told"),
+    [
+        (1, 1, "the picture could not be restored"),
+        (3, 3, "all 3 pictures could not be restored"),
+        (1, 2, "1 of 2 pictures could not be restored (the other was)"),
+        (2, 1002, "2 of 1,002 pictures could not be restored (the others were)"),
+    ],
+)
+def test_words_fit_the_counts(failed: int, total: int, told: str) -> None:
+    assert str(_not_restored(["x: y"] * failed, total=total)).startswith(f"{told}:\n  x: y")
+
+
+def test_interrupted_it_says_how_to_go_on(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_words: object) -> str:
+        raise KeyboardInterrupt
+
+    command = ("restore", photos, "--out", tmp_path / "out", "--restorer", "lanczos")
+    with monkeypatch.context() as patched:
+        patched.setattr("pgan_cli.restore.encode_png", stop)
+        done = run_main(*command)
+        assert done.code == 130
+        assert "error: interrupted; the same command goes on where it stopped" in done.err
+        assert "begins anew" in run_main(*command, "--overwrite").err
+    assert run_main(*command).code == 0
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89PNG", b"x" * 33 + b"\xff" * 60])
+def test_what_is_no_result_has_no_mark(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x.png").write_bytes(data)
+    assert _read_mark(tmp_path / "x.png") is None
+    assert _read_mark(tmp_path) is None
