@@ -1,6 +1,11 @@
 """What restores a photograph before it is cropped."""
 
-from pgan_toolkit.restoration.opening import RESTORERS, PrecisionChoice, open_restorer
+from pgan_toolkit.restoration.opening import (
+    RESTORERS,
+    PrecisionChoice,
+    open_restorer,
+    resolve_choices,
+)
 from pgan_toolkit.restoration.restorer import LanczosRestorer, Restorer, Step
 from pgan_toolkit.restoration.tiling import grown_box
 
@@ -12,4 +17,5 @@ __all__ = [
     "Step",
     "grown_box",
     "open_restorer",
+    "resolve_choices",
 ]

@@ -1,5 +1,7 @@
 """Where the networks compute."""
 
+import re
+
 import torch
 
 from pgan_toolkit.errors import SetupError, UsageError
@@ -24,10 +26,10 @@ def find_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda") or (number and not (kind == "cuda" and number.isdecimal())):
+    found = re.fullmatch(r"cpu|cuda(?::(0|[1-9][0-9]{0,3}))?", name)
+    if found is None:
         raise UsageError(f"--device {name}: expected auto, cpu, cuda or cuda:N")
-    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+    if name != "cpu" and int(found[1] or 0) >= torch.cuda.device_count():
         raise SetupError(
             f"--device {name}: torch {torch.__version__} finds {torch.cuda.device_count()} CUDA "
             "devices here; use --device cpu, or install a build of torch with CUDA and a driver"

@@ -7,6 +7,7 @@ region that a crop needs, give *about* the pixels of the whole picture: the one 
 this package's own networks keep to is not promised.
 """
 
+import io
 import math
 import pickle
 from pathlib import Path
@@ -14,11 +15,13 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
 
+from pgan_toolkit.digests import bytes_digest
 from pgan_toolkit.errors import DataError, SetupError
 from pgan_toolkit.restoration.restorer import Step
+from pgan_toolkit.restoration.weights import read_weight_bytes, require_finite
 
 __all__ = ["REACH_PX", "STRIDE_PX", "ForeignNet", "load_foreign"]
 
@@ -40,9 +43,12 @@ class ForeignNet:
     descriptor : spandrel.ImageModelDescriptor
         It pads what it is given to the sizes that the network takes (transformers have windows
         that must be full), by reflection at the right and the bottom, and cuts the result back.
+    sha256 : str
+        Digest of the file that it was loaded from.
 
     Attributes
     ----------
+    sha256 : str
     scale : int
         Output pixels an input pixel and axis.
     stride_px : int
@@ -51,8 +57,9 @@ class ForeignNet:
         `REACH_PX`, whatever the network sees.
     """
 
-    def __init__(self, descriptor: Any) -> None:
+    def __init__(self, descriptor: Any, *, sha256: str) -> None:
         self._descriptor = descriptor
+        self.sha256 = sha256
         self.scale = int(descriptor.scale)
         self.stride_px = math.lcm(STRIDE_PX, int(descriptor.size_requirements.multiple_of))
         self.reach_px = REACH_PX
@@ -85,11 +92,13 @@ def load_foreign(path: Path, *, step: Step) -> ForeignNet:
         spandrel is not installed, or does not load.
     DataError
         The file is missing, damaged, no plain weights, of no known architecture, or a network of
-        another scale or for other pictures than RGB.
+        another scale or for other pictures than RGB; or weights of it are not finite.
     """
     spandrel = _spandrel()
-    state = spandrel.canonicalize_state_dict(_state_dict(path))
+    data = read_weight_bytes(path)
+    state = _state_dict(path, data)
     try:
+        state = spandrel.canonicalize_state_dict(state)
         descriptor = spandrel.ModelLoader().load_from_state_dict(state)
     except Exception as error:  # each architecture has its own ways to fail on others' tensors
         raise DataError(
@@ -97,8 +106,9 @@ def load_foreign(path: Path, *, step: Step) -> ForeignNet:
             f"({type(error).__name__}: {error})"
         ) from error
     _require_fit(path, descriptor, step, image_class=spandrel.ImageModelDescriptor)
+    require_finite(path, descriptor.model.state_dict())
     descriptor.model.requires_grad_(requires_grad=False)
-    return ForeignNet(descriptor.eval())
+    return ForeignNet(descriptor.eval(), sha256=bytes_digest(data))
 
 
 def _spandrel() -> ModuleType:
@@ -118,17 +128,15 @@ def _spandrel() -> ModuleType:
     return module
 
 
-def _state_dict(path: Path) -> dict[str, Any]:
+def _state_dict(path: Path, data: bytes) -> dict[str, Any]:
     """Read tensors by name, and nothing that could run."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such weight file")
     suffix = path.suffix.lower()
     if suffix not in (".safetensors", *_PICKLES):
         raise DataError(f"{path}: expected a file that ends in .safetensors, {', '.join(_PICKLES)}")
     try:
         if suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+            return load(data)
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise DataError(
             f"{path}: not plain weights: it is damaged, or loading it could run code, and so it "

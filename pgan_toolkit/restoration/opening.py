@@ -13,17 +13,16 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
-from pgan_toolkit.digests import file_digest
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.restoration.restorer import LanczosRestorer, Restorer, Step
 
 if TYPE_CHECKING:
     import torch
 
-    from pgan_toolkit.restoration.nets import PictureNet
+    from pgan_toolkit.restoration.nets import PictureNet, Precision
     from pgan_toolkit.restoration.weights import BundledName
 
-__all__ = ["RESTORERS", "PrecisionChoice", "open_restorer"]
+__all__ = ["RESTORERS", "PrecisionChoice", "open_restorer", "resolve_choices"]
 
 PrecisionChoice = Literal["auto", "float32", "bfloat16"]
 
@@ -73,61 +72,106 @@ def open_restorer(
     Raises
     ------
     UsageError
-        An unknown specification, a malformed device, or bfloat16 for others' networks, of whose
-        pixels nobody knows what it does to them.
+        An unknown specification, a malformed device, or bfloat16 for Lanczos, which has none, or
+        for others' networks, of whose pixels nobody knows what it does to them.
     DataError
         A weight file is missing, damaged or for another task.
     SetupError
         The device, spandrel or the bundled weights are not there.
     """
-    kind, _, rest = spec.partition(":")
+    place, taken = resolve_choices(spec, device=device, precision=precision)
     if spec == "lanczos":
-        _require_cpu(device)
         return LanczosRestorer()
-    if spec not in _BUNDLED and not (kind in ("nets", "spandrel") and rest):
-        raise _unknown(spec)
     import torch
-
-    from pgan_toolkit.restoration.devices import find_device
 
     if threads is not None:
         torch.set_num_threads(threads)
-    files = _bundled_files(spec) if spec in _BUNDLED else _named_files(spec, rest)
-    return _net_restorer(
-        kind.removesuffix("-psnr"), files, device=find_device(device), precision=precision
-    )
+    files = _bundled_files(spec) if spec in _BUNDLED else _named_files(spec)
+    return _net_restorer(_kind(spec), files, device=torch.device(place), precision=taken)
+
+
+def resolve_choices(
+    spec: str, *, device: str, precision: PrecisionChoice
+) -> "tuple[str, Precision]":
+    """Say what "auto" means on this machine, so that several processes take the same.
+
+    Parameters
+    ----------
+    spec, device, precision
+        As in `open_restorer`.
+
+    Returns
+    -------
+    str
+        "cpu", "cuda" or "cuda:N".
+    "float32" or "bfloat16"
+        The precision.
+
+    Raises
+    ------
+    UsageError, SetupError
+        As `open_restorer` does; files are not looked at.
+    """
+    kind = _kind(spec)
+    if precision not in get_args(PrecisionChoice):
+        words = ", ".join(get_args(PrecisionChoice))
+        raise UsageError(f"--precision {precision}: expected {words}")
+    if kind != "nets" and precision == "bfloat16":
+        whose = "spandrel's networks run" if kind == "spandrel" else "the lanczos restorer runs"
+        raise UsageError(f"--precision bfloat16: {whose} in float32 only; use auto or float32")
+    if kind == "lanczos":
+        _require_cpu(device)
+        return "cpu", "float32"
+    from pgan_toolkit.restoration import devices
+
+    place = devices.find_device(device)
+    if precision == "auto":
+        fast = kind == "nets" and devices.has_bfloat16(place)
+        precision = "bfloat16" if fast else "float32"
+    return str(place), precision
+
+
+def _kind(spec: str) -> Literal["nets", "spandrel", "lanczos"]:
+    kind, _, rest = spec.partition(":")
+    if spec == "lanczos":
+        return "lanczos"
+    if spec in _BUNDLED or (kind == "nets" and rest):
+        return "nets"
+    if kind == "spandrel" and rest:
+        return "spandrel"
+    raise _unknown(spec)
 
 
 def _net_restorer(
-    kind: str, files: dict[Step, Path], *, device: "torch.device", precision: PrecisionChoice
+    kind: str, files: dict[Step, Path], *, device: "torch.device", precision: "Precision"
 ) -> Restorer:
-    from pgan_toolkit.restoration.devices import has_bfloat16
     from pgan_toolkit.restoration.nets import NetRestorer
 
-    if kind == "spandrel" and precision == "bfloat16":
-        raise UsageError("precision bfloat16: spandrel's networks run in float32 only")
-    if precision == "auto":
-        fast = kind != "spandrel" and has_bfloat16(device)
-        precision = "bfloat16" if fast else "float32"
-    nets = {step: _loaded(kind, path, step) for step, path in files.items()}
-    digests = ", ".join(f"{step} {file_digest(path)}" for step, path in sorted(files.items()))
+    nets: dict[Step, PictureNet] = {}
+    digests = []
+    for step, path in sorted(files.items()):
+        nets[step], digest = _loaded(kind, path, step)
+        digests.append(f"{step} {digest}")
     return NetRestorer(
         nets.get("jpeg"),
         nets.get("superres"),
         device=device,
         precision=precision,
-        name=f"{kind}: {digests}",
+        name=f"{kind}: {', '.join(digests)}",
     )
 
 
-def _loaded(kind: str, path: Path, step: Step) -> "PictureNet":
+def _loaded(kind: str, path: Path, step: Step) -> "tuple[PictureNet, str]":
+    """Return the network and the digest of the file that it is from."""
     if kind == "spandrel":
         from pgan_toolkit.restoration.foreign import load_foreign
 
-        return load_foreign(path, step=step)
-    from pgan_toolkit.restoration.weights import load_network
+        net = load_foreign(path, step=step)
+        return net, net.sha256
+    from pgan_toolkit.restoration.weights import make_network, read_weights
 
-    return load_network(path, task=step)
+    stored = read_weights(path)
+    return make_network(stored, task=step), stored.sha256
 
 
 def _bundled_files(spec: str) -> dict[Step, Path]:
@@ -136,15 +180,16 @@ def _bundled_files(spec: str) -> dict[Step, Path]:
     return {step: bundled_weights(name) for step, name in _BUNDLED[spec].items()}
 
 
-def _named_files(spec: str, rest: str) -> dict[Step, Path]:
-    """Read "jpeg=FILE,superres=FILE"."""
+def _named_files(spec: str) -> dict[Step, Path]:
+    """Read KIND:jpeg=FILE,superres=FILE."""
+    kind, _, rest = spec.partition(":")
     files: dict[Step, Path] = {}
     for item in rest.split(","):
         step, _, path = item.partition("=")
         if step not in get_args(Step) or not path or step in files:
             raise UsageError(
                 f"--restorer {spec}: {item!r} is not understood; expected "
-                f"{spec.partition(':')[0]}:jpeg=FILE,superres=FILE, of which one may be left out"
+                f"{kind}:jpeg=FILE,superres=FILE, of which one may be left out"
             )
         files[cast(Step, step)] = Path(path).expanduser()
     return files

@@ -1,6 +1,7 @@
 """Other people's networks: what is loaded, and what is refused before it can do anything."""
 
 import builtins
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -118,6 +119,42 @@ def test_a_network_that_fills_holes_is_refused(tmp_path: Path, toy_spandrel: Any
         load_foreign(_save(tmp_path / "net.pth", outputs=3), step="jpeg")
 
 
+@pytest.mark.usefixtures("toy_spandrel")
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_the_file_is_read_once_and_the_digest_is_of_those_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    path = _save(tmp_path / f"net{suffix}", outputs=3)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    read, reads = Path.read_bytes, []
+
+    def read_and_replace(self: Path) -> bytes:
+        data = read(self)
+        reads.append(self)
+        with self.open("r+b") as file:
+            file.truncate(10)
+        return data
+
+    monkeypatch.setattr(Path, "read_bytes", read_and_replace)
+    net = load_foreign(path, step="jpeg")
+    assert (net.sha256, reads) == (digest, [path])
+    assert net(torch.zeros(1, 3, 4, 4)).shape == (1, 3, 4, 4)
+
+
+@pytest.mark.usefixtures("toy_spandrel")
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, suffix: str, value: float) -> None:
+    path, weight = tmp_path / f"net{suffix}", torch.zeros(3, 3, 3, 3)
+    weight[1, 2, 0, 0] = value
+    if suffix == ".pth":
+        torch.save({"weight": weight}, path)
+    else:
+        save_file({"weight": weight}, path)
+    with pytest.raises(DataError, match=rf"net\{suffix}: the tensor 0\.weight has values that"):
+        load_foreign(path, step="jpeg")
+
+
 class _Malicious:
     def __init__(self, trace: Path) -> None:
         self.trace = trace
@@ -147,6 +184,8 @@ def test_a_pickle_that_could_run_code_is_refused_and_does_not_run(
 def test_files_that_hold_no_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.pth: no such weight file"):
         load_foreign(tmp_path / "none.pth", step="jpeg")
+    with pytest.raises(DataError, match="is a folder; name a"):
+        load_foreign(tmp_path, step="jpeg")
     path = tmp_path / "net.onnx"
     path.touch()
     with pytest.raises(DataError, match=r"expected a file that ends in \.safetensors, \.pth"):

@@ -10,7 +10,7 @@ import torch
 
 from pgan_toolkit.digests import file_digest
 from pgan_toolkit.errors import DataError, SetupError, UsageError
-from pgan_toolkit.restoration import LanczosRestorer, devices, open_restorer
+from pgan_toolkit.restoration import LanczosRestorer, devices, open_restorer, resolve_choices
 from pgan_toolkit.restoration import weights as weights_module
 from pgan_toolkit.restoration.networks import RedNet, RedNetConfig, SRResNet, SRResNetConfig
 from pgan_toolkit.restoration.weights import save_network
@@ -38,7 +38,7 @@ def test_files_by_name_and_the_identity_is_their_digests(folder: Path, tmp_path:
     assert file_digest(jpeg) in restorer.identity
     assert file_digest(large) in restorer.identity
     assert str(folder) not in restorer.identity
-    assert (restorer.margin_px, restorer.alignment_px) == (17, 2)
+    assert (restorer.margin_px, restorer.alignment_px) == (31, 2)
     assert restorer.restore(PICTURE, scale=4).shape == (48, 56, 3)
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(jpeg.read_bytes())
@@ -46,7 +46,7 @@ def test_files_by_name_and_the_identity_is_their_digests(folder: Path, tmp_path:
     assert other.identity == restorer.identity
 
 
-@pytest.mark.parametrize(("step", "margin"), [("jpeg", 13), ("superres", 7)])
+@pytest.mark.parametrize(("step", "margin"), [("jpeg", 27), ("superres", 7)])
 def test_either_network_may_be_left_out(folder: Path, step: str, margin: int) -> None:
     restorer = open_restorer(f"nets:{step}={folder}/{step}.safetensors")
     assert restorer.margin_px == margin
@@ -95,11 +95,13 @@ def test_files_that_cannot_be_used_are_refused_at_once(folder: Path, tmp_path: P
 
 def test_devices(folder: Path) -> None:
     spec = f"nets:jpeg={folder}/jpeg.safetensors"
-    for name in ("gpu", "cuda:x", "cpu:1"):
+    for name in ("gpu", "cuda:x", "cpu:1", "cuda:", "cpu:", "", "cuda:-1", "cuda:٣", "cuda:01"):
         with pytest.raises(UsageError, match=f"--device {name}: expected auto, cpu, cuda"):
             open_restorer(spec, device=name)
     with pytest.raises(SetupError, match=r"--device cuda:99: .*use --device cpu"):
         open_restorer(spec, device="cuda:99")
+    with pytest.raises(UsageError, match="expected auto"):
+        open_restorer(spec, device="cuda:0\n")
     with pytest.raises(UsageError, match="the lanczos restorer runs on the CPU"):
         open_restorer("lanczos", device="cuda")
     assert isinstance(open_restorer("lanczos", device="cpu"), LanczosRestorer)
@@ -127,6 +129,38 @@ def test_auto_takes_bfloat16_where_the_hardware_has_it(
     assert open_restorer(spec).identity.endswith(f", {taken}")
     for precision in ("float32", "bfloat16"):
         assert open_restorer(spec, precision=precision).identity.endswith(f", {precision}")
+
+
+@pytest.mark.parametrize(("there", "taken"), [(True, "bfloat16"), (False, "float32")])
+def test_what_auto_means_is_said_without_reading_files(
+    monkeypatch: pytest.MonkeyPatch, there: bool, taken: str
+) -> None:
+    monkeypatch.setattr(devices, "has_bfloat16", lambda _: there)
+    place = "cuda" if torch.cuda.is_available() else "cpu"
+    for spec in ("nets", "nets-psnr", "nets:jpeg=none"):
+        assert resolve_choices(spec, device="auto", precision="auto") == (place, taken)
+    others = resolve_choices("spandrel:jpeg=x.pth", device="cpu", precision="auto")
+    assert others == ("cpu", "float32")
+    assert resolve_choices("lanczos", device="auto", precision="auto") == ("cpu", "float32")
+    again = resolve_choices("nets", device="cpu", precision=taken)  # type: ignore[arg-type]
+    assert again == ("cpu", taken)
+    with pytest.raises((UsageError, TypeError), match="half"):  # jaxtyping may be the first
+        resolve_choices("nets", device="cpu", precision="half")  # type: ignore[arg-type]
+
+
+def test_a_weight_file_is_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, reads = Path.read_bytes, []
+    monkeypatch.setattr(Path, "read_bytes", lambda self: (reads.append(self), read(self))[1])
+    jpeg, large = folder / "jpeg.safetensors", folder / "superres.safetensors"
+    restorer = open_restorer(f"nets:superres={large},jpeg={jpeg}", device="cpu")
+    assert sorted(reads) == [jpeg, large]
+    assert restorer.identity.startswith(f"nets: jpeg {file_digest(jpeg)}, superres ")
+
+
+def test_lanczos_has_no_precision_but_its_own() -> None:
+    with pytest.raises(UsageError, match=r"bfloat16: the lanczos restorer runs in float32 only"):
+        open_restorer("lanczos", precision="bfloat16")
+    assert open_restorer("lanczos", precision="float32") == LanczosRestorer()
 
 
 def test_others_networks_run_in_float32_only() -> None:
