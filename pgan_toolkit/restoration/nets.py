@@ -6,14 +6,16 @@ the CPU, whatever the picture's size (measured with the bundled networks' sizes,
 megapixels enlarged four times: 170 to 440 MiB; about half of it is what the allocator keeps back).
 A process that has met pictures of 240 sizes held 610 MiB in all, torch included.
 
-Precision: float32. bfloat16 takes a quarter of the time on processors that multiply it (AMX), and
-on real photographs 94 % of its values are float32's and nearly all others lie one grey level off;
-but one or two in a million lie two levels off, so that it has to be asked for.
+Precision: `NetRestorer` takes float32 unless it is told bfloat16; `open_restorer`'s "auto" says
+bfloat16 where the hardware multiplies it, and float32 elsewhere. bfloat16 takes a quarter of the
+time there (measured with AMX). On real photographs 94 % of its values are float32's and nearly all
+others lie one grey level off; one or two in a million lie two levels off.
 """
 
 import math
-from collections.abc import Sequence
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -74,7 +76,8 @@ class NetRestorer:
     device : torch.device
         Where they run. They are moved there when the first picture comes.
     precision : "float32" or "bfloat16"
-        Of the convolutions; values between and after the networks are float32 in any case.
+        Of the convolutions; values between and after the networks are float32 in any case. float32
+        is that on CUDA too: no TF32.
     name : str
         Name and digests of the networks.
     """
@@ -93,13 +96,16 @@ class NetRestorer:
 
     @property
     def identity(self) -> str:
-        """Name, digests, torch's version and precision.
+        """Name, digests, torch's version, the kind of device and the precision.
 
         Precision is part of it: bfloat16 moves some pixels by a grey level, so that a build that
-        went on with another would mix two kinds of pictures. The device is not: the same precision
-        gives the same pixels everywhere but for the rare value that lies between two levels.
+        went on with another would mix two kinds of pictures.
         """
-        return f"{self._name}, torch {torch.__version__}, {self._precision}"
+        # The kind of device is part of it too: a GPU sums in another order than a CPU, which moves
+        # the rare value that lies between two levels. A build that scored on one and rendered on
+        # the other would find other digests than it had recorded.
+        kind = self._device.type
+        return f"{self._name}, torch {torch.__version__}, {kind}, {self._precision}"
 
     @property
     def margin_px(self) -> int:
@@ -181,7 +187,7 @@ class NetRestorer:
         net.to(self._device)
         half = self._precision == "bfloat16"
         try:
-            with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
+            with _whole_float32(), torch.autocast(self._device.type, torch.bfloat16, enabled=half):
                 result = net(values.contiguous(memory_format=torch.channels_last))
         except torch.OutOfMemoryError as error:
             raise SetupError(
@@ -189,6 +195,27 @@ class NetRestorer:
                 "fewer --workers, or --device cpu"
             ) from error
         return result.float().clamp(0, 1)
+
+
+@contextmanager
+def _whole_float32() -> Iterator[None]:
+    """Keep cuDNN from TF32, its default: float32 with 10 of the 23 bits, which would move pixels.
+
+    The setting is the process's, and as it was afterwards. torch before 2.9 has `allow_tf32` alone;
+    later ones have `fp32_precision` instead, and fail where a program mixes the two.
+    """
+    cudnn: Any = torch.backends.cudnn
+    place, name, wanted = (
+        (cudnn.conv, "fp32_precision", "ieee")
+        if hasattr(cudnn, "conv")
+        else (cudnn, "allow_tf32", False)
+    )
+    before = getattr(place, name)
+    setattr(place, name, wanted)
+    try:
+        yield
+    finally:
+        setattr(place, name, before)
 
 
 def _reaches_px(nets: Sequence[PictureNet], *, scale: int) -> list[int]:

@@ -122,7 +122,7 @@ def test_a_region_and_a_cut_out_with_the_margin_give_the_pixels_of_the_whole(
 
 def test_a_cut_out_that_begins_between_squares_differs() -> None:
     restorer, picture = _restorer(), _picture()
-    assert (restorer.margin_px, restorer.alignment_px) == (10 + 5 + 2, 2)
+    assert (restorer.margin_px, restorer.alignment_px) == (24 + 5 + 2, 2)
     whole = restorer.restore(picture, scale=1)
     shifted = restorer.restore(np.ascontiguousarray(picture[:, 1:]), scale=1)
     assert _apart(shifted, np.ascontiguousarray(whole[:, 1:])) > 1
@@ -143,7 +143,7 @@ def test_without_a_network_that_enlarges_lanczos_does() -> None:
     assert _apart(alone.restore(_picture(), scale=2), expected) <= 3
     nothing = NetRestorer(None, None, device=CPU)
     assert np.array_equal(nothing.restore(_picture(), scale=1), _picture())
-    assert (alone.margin_px, nothing.margin_px, nothing.alignment_px) == (13, 3, 1)
+    assert (alone.margin_px, nothing.margin_px, nothing.alignment_px) == (27, 3, 1)
 
 
 def test_one_step_alone() -> None:
@@ -167,6 +167,42 @@ def test_it_keeps_the_protocol_and_refuses_other_factors() -> None:
 
 def test_precision_is_part_of_the_identity_for_pixels_depend_on_it() -> None:
     assert _restorer("float32").identity != _restorer("bfloat16").identity
+
+
+def test_the_kind_of_device_is_part_of_the_identity_and_its_number_is_not() -> None:
+    one, *others = (
+        NetRestorer(_red_net(), None, device=torch.device(name)).identity
+        for name in ("cuda:0", "cuda:1", "cpu")
+    )
+    assert others[0] == one
+    assert ", cuda, float32" in one
+    assert ", cpu, float32" in others[1]
+
+
+def test_convolutions_do_without_tf32_and_the_setting_is_as_it_was_afterwards() -> None:
+    cudnn, seen = torch.backends.cudnn, []
+
+    class Looks(torch.nn.Module):
+        scale, stride_px, reach_px = 1, 1, 0
+
+        def forward(self, images: Tensor) -> Tensor:
+            seen.append(_takes_tf32())
+            if len(seen) == 3:
+                raise torch.OutOfMemoryError
+            return images
+
+    def _takes_tf32() -> object:
+        return cudnn.conv.fp32_precision if hasattr(cudnn, "conv") else cudnn.allow_tf32
+
+    before = _takes_tf32()
+    assert before in ("tf32", True)  # torch's default
+    restorer = NetRestorer(Looks(), None, device=CPU)
+    for _ in range(2):
+        restorer.restore(_picture(), scale=1)
+    with pytest.raises(SetupError):
+        restorer.restore(_picture(), scale=1)
+    assert set(seen) <= {"ieee", False}
+    assert _takes_tf32() == before
 
 
 def test_a_gpu_that_is_full_is_told_as_such() -> None:
