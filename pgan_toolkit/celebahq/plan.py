@@ -26,6 +26,7 @@ class BuildPlan:
     Attributes
     ----------
     settings : BuildSettings
+        Without "auto" for device and precision: what is recorded is what every worker does.
     source : PhotographSet
         The photographs that the selection can use.
     wish : Wish
@@ -119,6 +120,7 @@ def plan_build(settings: BuildSettings) -> BuildPlan:
     UsageError
         The restorer or its device is unknown, or the output cannot be where it is wanted.
     """
+    settings = settings.resolved()
     settings.open_restorer()
     Workspace(settings.out).output.refuse_unusable(settings.output_format)
     source = find_photographs(settings.src, landmarks=settings.landmarks)

@@ -1,7 +1,7 @@
 """What a build is asked to do, checked once and recorded beside its result."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -15,7 +15,7 @@ from pgan_toolkit.digests import file_digest
 from pgan_toolkit.engines import available_cores
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.imaging import pixel_library_versions
-from pgan_toolkit.restoration import PrecisionChoice, Restorer, open_restorer
+from pgan_toolkit.restoration import PrecisionChoice, Restorer, open_restorer, resolve_choices
 from pgan_toolkit.storage import FORMATS, FormatName, guess_format
 from pgan_toolkit.storage.manifests import celeba_hq_list
 
@@ -168,6 +168,13 @@ class BuildSettings:
             "predictor": file_digest(find_predictor(self.predictor)) if detecting else "none",
             "libraries": {**pixel_library_versions(), "NumPy": np.__version__},
         }
+
+    def resolved(self) -> "BuildSettings":
+        """Return the same with what device and precision "auto" mean on this machine."""
+        device, precision = resolve_choices(
+            self.restorer_spec, device=self.device, precision=self.precision
+        )
+        return replace(self, device=device, precision=precision)
 
     def open_restorer(self, *, threads: int | None = None) -> Restorer:
         """Make the restorer; what is wrong with it is found here."""

@@ -4,9 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from pgan_toolkit.celebahq import BuildSettings, build_dataset, plan_build
 from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.restoration import devices
+from pgan_toolkit.restoration.networks import RedNet, RedNetConfig
+from pgan_toolkit.restoration.weights import save_network
 
 
 def _settings(**changes: object) -> BuildSettings:
@@ -43,6 +47,24 @@ def test_an_unknown_restorer_or_device_is_refused_before_anything_is_made(
         with pytest.raises(UsageError, match=r"magic|cuda"):
             build_dataset(settings, mode="quiet")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_auto_means_is_settled_in_the_plan_and_told_to_the_workers(
+    samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_build(_settings(src=samples, out=tmp_path / "hq"))
+    told = plan.worker_settings()
+    assert (told.device, told.precision) == ("cpu", "float32")
+    torch.manual_seed(1)
+    net = RedNet(RedNetConfig(layers=2, maps=4))
+    save_network(tmp_path / "j.safetensors", net, task="jpeg")
+    spec = f"nets:jpeg={tmp_path}/j.safetensors"
+    for there, taken in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(devices, "has_bfloat16", lambda _, there=there: there)
+        plan = plan_build(_settings(src=samples, out=tmp_path / "hq", restorer=spec, device="cpu"))
+        monkeypatch.setattr(devices, "has_bfloat16", lambda _, there=there: not there)
+        assert plan.worker_settings().precision == taken
+        assert str(plan.settings.scoring_facts(plan.source.table)["restorer"]).endswith(taken)
 
 
 def test_a_name_that_a_further_face_would_get_is_marked(samples: Path, tmp_path: Path) -> None:
