@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import click
 from pgan_cli.options import device_option, precision_option, quiet_option, restorer_option
 
-from pgan_toolkit.errors import UsageError
+from pgan_toolkit.errors import SetupError, UsageError
 from pgan_toolkit.progress import Progress
 from pgan_toolkit.restoration import PrecisionChoice, open_restorer
 from pgan_toolkit.restoration.fidelity import Fidelity
@@ -24,7 +25,7 @@ from pgan_toolkit.restoration.scoring import (
     score_restorer,
     stored_in_colour,
 )
-from pgan_toolkit.storage import atomic_write_bytes, open_source
+from pgan_toolkit.storage import AtomicPath, open_source
 
 __all__ = ["restore_score"]
 
@@ -81,17 +82,40 @@ class _Asked:
     "--json",
     "report",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write all scores here as well.",
+    help="Write all scores here as well; a PSNR of null is infinite: the pictures are equal.",
 )
 @quiet_option
-def restore_score(*, report: Path | None, quiet: bool, **options: Any) -> None:
+def restore_score(
+    *, report: Path | None, quiet: bool, qualities: tuple[int, ...], **options: Any
+) -> None:
     """Score a restorer as the published tables do: PSNR and SSIM, of luma and RGB.
 
     Each picture is degraded, restored and compared with what it was; plain ways stand beside.
     """
-    if report is not None and not report.parent.is_dir():
+    # One said twice is meant once.
+    asked = _Asked(qualities=tuple(dict.fromkeys(qualities)), **options)
+    # The report's place is taken before hours of scoring, not found wanting after them.
+    with nullcontext() if report is None else _place(report) as place:
+        identity, scores = _score_all(asked, quiet=quiet)
+        if place is not None:
+            about = {**asdict(asked), "data": str(asked.data), "restorer": identity}
+            place.write_bytes(_to_json(about, scores))
+
+
+def _place(report: Path) -> AtomicPath:
+    if not report.parent.is_dir():
         raise UsageError(f"{report}: there is no folder {report.parent}; make it first")
-    asked = _Asked(**options)
+    try:
+        return AtomicPath(report, overwrite=True)
+    except OSError as error:
+        # It would name a temporary file beside the one that the user knows.
+        raise SetupError(
+            f"{report}: cannot be written ({error.strerror or error}); choose another place"
+        ) from error
+
+
+def _score_all(asked: _Asked, *, quiet: bool) -> tuple[str, list[PictureScore]]:
+    """Score and print; return the restorer's identity beside the scores."""
     source = open_source(asked.data)
     restorer = open_restorer(asked.restorer, device=asked.device, precision=asked.precision)
     say = _silence if quiet else click.echo
@@ -116,9 +140,7 @@ def restore_score(*, report: Path | None, quiet: bool, **options: Any) -> None:
             scores.append(score)
             bar.advance()
     say(_summary(scores))
-    if report is not None:
-        about = {**asdict(asked), "data": str(asked.data), "restorer": restorer.identity}
-        atomic_write_bytes(report, _to_json(about, scores))
+    return restorer.identity, scores
 
 
 def _silence(_text: str) -> None:
@@ -140,8 +162,13 @@ def _line(score: PictureScore) -> str:
         f"{fidelity.psnr_luma:{_CELL_WIDTH - 7}.2f} {fidelity.ssim_luma:.4f}"
         for fidelity in score.fidelity.values()
     )
-    gain = restored.psnr_luma - plain[-1].psnr_luma
-    return f"{score.key:{_KEY_WIDTH}}{score.quality or '':>5}{cells}{gain:+8.2f}"
+    gain = _gain(restored.psnr_luma, plain[-1].psnr_luma)
+    return f"{score.key:{_KEY_WIDTH}}{score.quality or '':>5}{cells}{gain:>8}"
+
+
+def _gain(restored: float, plain: float) -> str:
+    """Say the difference; of two that are both the original there is none, not even 0."""
+    return "equal" if restored == plain == math.inf else f"{restored - plain:+.2f}"
 
 
 def _summary(scores: Sequence[PictureScore]) -> str:
@@ -164,7 +191,9 @@ def _summary(scores: Sequence[PictureScore]) -> str:
 
 
 def _means(fidelity: Fidelity) -> str:
-    detail = "".join(f"{ratio:8.3f}" for ratio in fidelity.band_ratios)
+    detail = "".join(
+        f"{'none':>8}" if math.isnan(ratio) else f"{ratio:8.3f}" for ratio in fidelity.band_ratios
+    )
     return (
         f"{fidelity.psnr_luma:10.2f}{fidelity.ssim_luma:8.4f}"
         f"{fidelity.psnr_rgb:10.2f}{fidelity.ssim_rgb:8.4f}{detail}"
@@ -174,16 +203,28 @@ def _means(fidelity: Fidelity) -> str:
 def _to_json(about: dict[str, object], scores: Sequence[PictureScore]) -> bytes:
     content = {
         **about,
-        "means": [_storable(asdict(mean)) for mean in mean_scores(scores)],
-        "pictures": [_storable(asdict(score)) for score in scores],
+        "means": [_storable(mean) for mean in mean_scores(scores)],
+        "pictures": [_storable(score) for score in scores],
     }
     return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
 
 
-def _storable(value: Any) -> Any:
-    """Replace infinities (the PSNR of equal pictures), which JSON has none of, by null."""
-    if isinstance(value, dict):
-        return {key: _storable(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_storable(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _storable(score: PictureScore) -> dict[str, Any]:
+    """Replace what JSON has no number for.
+
+    An infinite PSNR, that of equal pictures, becomes null, and null means nothing else; ratios of
+    detail to an original without any are left out of their list, which is then empty.
+    """
+    return {
+        **asdict(score),
+        "fidelity": {way: _storable_fidelity(found) for way, found in score.fidelity.items()},
+    }
+
+
+def _storable_fidelity(fidelity: Fidelity) -> dict[str, Any]:
+    content = {
+        name: None if value == math.inf else value for name, value in asdict(fidelity).items()
+    }
+    if any(map(math.isnan, fidelity.band_ratios)):
+        content["band_ratios"] = ()
+    return content

@@ -119,7 +119,7 @@ def score_restorer(
     task : "jpeg", "superres" or "faces"
         The protocol.
     qualities : Sequence of int | None
-        Of the JPEGs; None for the task's own, `DEFAULT_QUALITIES`.
+        Of the JPEGs, each counted once; None for the task's own, `DEFAULT_QUALITIES`.
     colour : bool
         Compress the picture in place of its luma; for "jpeg" only.
     coloured : collection of str
@@ -244,7 +244,7 @@ def _protocol(
         if qualities is not None:
             raise UsageError("the task superres has no JPEG quality; leave it out")
         return _superres_trials
-    chosen = DEFAULT_QUALITIES[task] if qualities is None else tuple(qualities)
+    chosen = DEFAULT_QUALITIES[task] if qualities is None else tuple(dict.fromkeys(qualities))
     if not chosen or not all(1 <= quality <= 100 for quality in chosen):
         raise UsageError(f"JPEG qualities {list(chosen)}; expected one or more of 1 to 100")
     if task == "faces":

@@ -1,5 +1,6 @@
 """`pgan-toolkit restore-score` as a user sees it."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -60,9 +61,54 @@ def test_all_scores_are_stored_and_equal_pictures_leave_valid_json(
     found = [(score["key"], score["quality"]) for score in stored["pictures"]]
     assert found == [("blobs", 10), ("blobs", 90), ("flat", 10), ("flat", 90)]
     assert stored["pictures"][2]["fidelity"]["jpeg"]["psnr_luma"] is None  # infinite
+    # The flat picture has no detail that a ratio could be of; null is an infinite PSNR alone.
+    assert stored["pictures"][2]["fidelity"]["jpeg"]["band_ratios"] == []
     first = stored["pictures"][0]["fidelity"]
+    assert len(first["jpeg"]["band_ratios"]) == 2
     assert first["jpeg"] == first["restored"]
     assert [mean["quality"] for mean in stored["means"]] == [10, 90]
+
+
+def test_equal_pictures_have_no_gain_and_a_quality_named_twice_counts_once(
+    pictures: Path,
+) -> None:
+    done = run_main(
+        "restore-score", "--data", pictures, "--task", "jpeg", "--restorer", "lanczos",
+        "--quality", 90, "--quality", 10, "--quality", 90, "--colour",
+    )  # fmt: skip
+    assert done.code == 0
+    flat = [line.split() for line in done.out.splitlines() if line.startswith("flat")]
+    assert [words[1] for words in flat] == ["90", "10"]
+    assert {words[-1] for words in flat} == {"equal"}
+    assert "scoring: 4 trials" in done.err
+    assert "mean of 2" in done.out
+    assert "nan" not in done.out
+
+
+def test_a_report_that_cannot_be_written_is_told_by_its_name_before_any_scoring(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, **_options: object) -> object:
+        hidden = path.with_name(f".{path.name}.0123abcd.partial")
+        raise PermissionError(errno.EACCES, "Permission denied", str(hidden))
+
+    monkeypatch.setattr("pgan_cli.restore_score.AtomicPath", refuse)
+    report = tmp_path / "scores.json"
+    words = ("--task", "jpeg", "--restorer", "lanczos", "--json", report)
+    done = run_main("restore-score", "--data", pictures, *words)
+    assert (done.code, done.out) == (4, "")
+    assert f"error: {report}: cannot be written (Permission denied)" in done.err
+    assert "partial" not in done.err
+
+
+def test_an_earlier_report_stays_when_scoring_fails(pictures: Path, tmp_path: Path) -> None:
+    report = tmp_path / "scores.json"
+    report.write_text("{}")
+    (pictures / "tiny.png").write_bytes(encode_png(np.zeros((8, 8, 3), np.uint8)))
+    words = ("--task", "jpeg", "--restorer", "lanczos", "--json", report)
+    assert run_main("restore-score", "--data", pictures, *words).code == 3
+    assert report.read_text() == "{}"
+    assert [path.name for path in tmp_path.glob("*.*")] == ["scores.json"]
 
 
 def test_faces_are_scored_with_their_detail(pictures: Path) -> None:

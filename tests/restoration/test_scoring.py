@@ -95,6 +95,11 @@ def test_jpeg_gives_grey_pictures_and_returns_their_own_scores_if_nothing_is_don
     assert luma == sorted(luma)
 
 
+def test_a_quality_that_is_named_twice_counts_once(pictures: StoredSource) -> None:
+    scores = score_restorer(pictures, LanczosRestorer(), task="jpeg", qualities=[40, 10, 40])
+    assert [score.quality for score in scores] == [40, 10] * 2
+
+
 def test_what_undoes_the_jpeg_scores_infinitely(pictures: StoredSource) -> None:
     levels = np.floor(studio_luma(_picture(1)) + 0.5).astype(np.uint8)
     spy = _Spy(lambda _image, _scale: grey_to_rgb(levels))
