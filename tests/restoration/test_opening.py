@@ -150,7 +150,12 @@ def test_what_auto_means_is_said_without_reading_files(
 
 def test_a_weight_file_is_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read, reads = Path.read_bytes, []
-    monkeypatch.setattr(Path, "read_bytes", lambda self: (reads.append(self), read(self))[1])
+
+    def counted(self: Path) -> bytes:
+        reads.append(self)
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
     jpeg, large = folder / "jpeg.safetensors", folder / "superres.safetensors"
     restorer = open_restorer(f"nets:superres={large},jpeg={jpeg}", device="cpu")
     assert sorted(reads) == [jpeg, large]
