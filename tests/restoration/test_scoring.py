@@ -1,9 +1,12 @@
 """Degrading and comparing follow the protocols of the published tables, and give their numbers."""
 
+import importlib.util
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import PIL.Image
@@ -200,6 +203,69 @@ def test_a_result_of_the_wrong_size_is_refused(pictures: StoredSource) -> None:
     spy = _Spy(lambda image, _scale: image)
     with pytest.raises(UsageError, match="shape"):
         list(score_restorer(pictures, spy, task="superres"))
+
+
+@pytest.fixture(scope="module")
+def benchmark_script() -> ModuleType:
+    script = Path(__file__).parents[2] / "benchmarks" / "restoration.py"
+    spec = importlib.util.spec_from_file_location("restoration_benchmark", script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_benchmark_fails_on_missed_floors_after_it_has_written_its_result(
+    benchmark_script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("LIVE1", "classic5", "Set5", "Set14"):
+        (tmp_path / name).mkdir()
+        # Noise is beyond all restorers; a plane of one colour comes through whole.
+        noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+        image = np.full_like(noise, 128) if name == "Set14" else noise
+        (tmp_path / name / "a.png").write_bytes(encode_png(image))
+    report = tmp_path / "result.json"
+    words = ["--photos", tmp_path, "--psnr", "lanczos", "--device", "cpu", "--json", report]
+    monkeypatch.setattr(
+        "sys.argv", ["restoration.py", *map(str, words), "--parts", "jpeg", "superres"]
+    )
+    with pytest.raises(SystemExit) as stop:
+        benchmark_script.main()
+    told = capsys.readouterr().out
+    assert told.count("LIVE1, quality") == 4
+    assert "floor 28.90: NOT REACHED" in told
+    assert "Set14, psnr: inf, floor 27.70: reached" in told
+    assert "to be above bicubic's 28.42: NOT REACHED" in told
+    assert str(stop.value.code).count("\n") == 6  # four qualities and Set5 twice
+    result = json.loads(report.read_text())
+    assert [row["quality"] for row in result["jpeg"]["LIVE1"]] == [10, 20, 30, 40]
+    assert set(result["superres"]) == {"psnr", "adversarial"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "gain", "ratios", "missed"),
+    [
+        ("psnr", 1.0, (0.1, 0.1), 0),
+        ("psnr", 0.99, (1.0, 1.0), 1),
+        ("adversarial", -3.0, (1.9, 0.6), 0),
+        ("adversarial", 3.0, (2.1, 0.6), 1),  # as far as less than a half
+        ("adversarial", 3.0, (0.0, math.nan), 2),
+    ],
+)
+def test_the_benchmark_judges_portraits_by_gain_or_by_detail(
+    benchmark_script: ModuleType, kind: str, gain: float, ratios: tuple[float, float], missed: int
+) -> None:
+    ways = {
+        "lanczos": Fidelity(30.0, 0.5, 30.0, 0.5, (0.5, 0.5)),
+        "restored": Fidelity(30.0 + gain, 0.5, 30.0, 0.5, ratios),
+    }
+    subject = benchmark_script.Subject(Path(), None, {})
+    benchmark_script.judge_faces(subject, kind, PictureScore("x", 60, ways, 1.0, 1.0))
+    assert len(subject.missed) == missed
 
 
 @pytest.mark.slow
