@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 from pgan_cli.options import quiet_option
+
+from pgan_toolkit.errors import UsageError
 
 __all__ = ["train_restorer"]
 
@@ -16,6 +18,9 @@ Examples:
   pgan-toolkit train-restorer superres --adversarial --init runs/superres/weights.safetensors \\
       --data photos --out runs/superres-adversarial
 """
+
+if TYPE_CHECKING:
+    from pgan_toolkit.restoration.training import SuperresDegradation, TrainingSettings
 
 _TaskWord = Literal["jpeg", "superres"]
 
@@ -40,12 +45,22 @@ _TaskWord = Literal["jpeg", "superres"]
     type=click.Path(path_type=Path),
     help="Weights to begin from.  [default: random; the bundled ones for --adversarial]",
 )
+@click.option(
+    "--behind",
+    type=click.Path(path_type=Path),
+    help="Weights of the JPEG net that a superres net will follow: crops go through it first.",
+)
 @click.option("--steps", type=click.IntRange(min=1), help="Steps.  [default: the preset's]")
 @click.option(
     "--minibatch-size", type=click.IntRange(min=1), help="Crops a step.  [default: the preset's]"
 )
 @click.option("--crop-px", type=int, help="Side of a clean crop.  [default: the preset's]")
 @click.option("--learning-rate", type=float, help="The highest.  [default: the preset's]")
+@click.option(
+    "--real-share",
+    type=click.FloatRange(0, 1),
+    help="Of superres: crops with blur, noise and JPEG remains.  [default: the preset's]",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--resume", is_flag=True, help="Go on with the run in OUT, exactly.")
@@ -57,12 +72,14 @@ def train_restorer(  # noqa: PLR0913 - one a option
     data: Path,
     out: Path,
     init: Path | None,
+    behind: Path | None,
     device: str,
     resume: bool,
     tensorboard: bool,
     quiet: bool,
     preset: str,
     adversarial: bool,
+    real_share: float | None,
     **changes: Any,
 ) -> None:
     """Train a net that restores photographs.
@@ -76,9 +93,12 @@ def train_restorer(  # noqa: PLR0913 - one a option
     settings = training.preset(preset, task=task, adversarial=adversarial)
     if adversarial and init is None:
         init = bundled_weights("superres")
+    if real_share is not None:
+        settings = replace(settings, degradation=_shared(settings, real_share))
     settings = replace(
         settings,
         init=init,
+        behind=behind,
         **{name: value for name, value in changes.items() if value is not None},
     )
     weights = training.train_restorer(
@@ -92,3 +112,11 @@ def train_restorer(  # noqa: PLR0913 - one a option
     )
     if not quiet:
         click.echo(f"weights: {weights}")
+
+
+def _shared(settings: "TrainingSettings", real_share: float) -> "SuperresDegradation":
+    from pgan_toolkit.restoration.training import SuperresDegradation
+
+    if not isinstance(settings.degradation, SuperresDegradation):
+        raise UsageError("--real-share is for superres; the JPEG net learns from JPEG alone")
+    return replace(settings.degradation, real_share=real_share)

@@ -6,7 +6,7 @@ import torch
 
 from pgan_toolkit.errors import SetupError, UsageError
 
-__all__ = ["find_device", "has_bfloat16"]
+__all__ = ["find_device", "has_bfloat16", "mixed_precision"]
 
 
 def find_device(name: str) -> torch.device:
@@ -42,3 +42,8 @@ def has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return any(torch.cpu.get_capabilities().get(name) for name in ("amx_bf16", "avx512_bf16"))
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Return a context in which convolutions use bfloat16 where the hardware has it."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))

@@ -60,6 +60,9 @@ def test_options_take_the_place_of_the_presets(tmp_path: Path, pictures: Path) -
         (("superres", "--learning-rate", "nan"), 2, "learning_rate"),
         (("superres", "--crop-px", 0), 2, "16 or more"),
         (("jpeg", "--adversarial"), 2, "no such stage"),
+        (("jpeg", "--real-share", 0.5), 2, "--real-share is for superres"),
+        (("jpeg", "--behind", "x.safetensors"), 2, "--behind is for superres"),
+        (("superres", "--behind", "x.safetensors"), 3, "x.safetensors"),
     ],
 )
 def test_bad_words_are_refused_and_nothing_is_left(

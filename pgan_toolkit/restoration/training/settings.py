@@ -77,6 +77,9 @@ class TrainingSettings:
         Of crops, degradations and initial weights.
     init : Path | None
         Weights to begin from; None for random ones.
+    behind : Path | None
+        Weights of a JPEG net that a superres net stands behind in use: what it gets in training
+        goes through that one first.
     """
 
     task: Task
@@ -92,6 +95,7 @@ class TrainingSettings:
     max_gradient_norm: float = 1.0
     seed: int = 0
     init: Path | None = None
+    behind: Path | None = None
 
     def __post_init__(self) -> None:
         expected = RedNetConfig if self.task == "jpeg" else SRResNetConfig
@@ -103,6 +107,8 @@ class TrainingSettings:
             raise UsageError(
                 f"crop_px={self.crop_px}: expected a multiple of {scale}, {least} or more"
             )
+        if self.behind is not None and self.task == "jpeg":
+            raise UsageError("--behind is for superres; the JPEG net comes first")
         for name in ("steps", "minibatch_size"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name}={getattr(self, name)}: expected 1 or more")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pgan_toolkit.errors import DataError
-from pgan_toolkit.restoration.devices import has_bfloat16
+from pgan_toolkit.restoration.devices import mixed_precision
 from pgan_toolkit.restoration.networks import Discriminator, RedNet, RedNetConfig, SRResNet
 from pgan_toolkit.restoration.training.settings import AdversarialSettings, TrainingSettings
 from pgan_toolkit.restoration.weights import RestorationNet, load_network
@@ -192,17 +192,13 @@ class AdversarialStage:
         return float(loss.detach())
 
     def _judge(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        with _mixed_precision(images.device):
+        with mixed_precision(images.device):
             verdict, features = self._discriminator(images)
         return verdict.float(), [values.float() for values in features]
 
 
-def _mixed_precision(device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))
-
-
 def _applied(network: nn.Module, given: Tensor) -> Tensor:
-    with _mixed_precision(given.device):
+    with mixed_precision(given.device):
         result: Tensor = network(given.contiguous(memory_format=torch.channels_last))
     return result.float()
 

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from pgan_toolkit import __version__
 from pgan_toolkit.arrays import Image
-from pgan_toolkit.digests import bytes_digest, file_digest
+from pgan_toolkit.digests import bytes_digest
 from pgan_toolkit.errors import DataError, Interrupted, UsageError
 from pgan_toolkit.imaging import encode_png
 from pgan_toolkit.progress import Progress, ProgressMode
-from pgan_toolkit.restoration.devices import find_device, has_bfloat16
+from pgan_toolkit.restoration.devices import find_device, has_bfloat16, mixed_precision
 from pgan_toolkit.restoration.training.checkpoint import load_checkpoint, save_checkpoint
 from pgan_toolkit.restoration.training.loading import Minibatch, minibatches, stacked
 from pgan_toolkit.restoration.training.log import TrainingLog
@@ -24,7 +24,12 @@ from pgan_toolkit.restoration.training.pictures import CropPairs
 from pgan_toolkit.restoration.training.settings import TrainingSettings
 from pgan_toolkit.restoration.training.stages import Stage, make_stage
 from pgan_toolkit.restoration.training.stopping import StopRequests
-from pgan_toolkit.restoration.weights import save_network
+from pgan_toolkit.restoration.weights import (
+    RestorationNet,
+    load_network,
+    read_weights,
+    save_network,
+)
 from pgan_toolkit.storage import StoredSource, atomic_write_bytes, lock_file, open_source
 
 __all__ = ["RunFolder", "train_restorer"]
@@ -159,6 +164,7 @@ class _Run:
         self._settings, self._stage, self._folder = settings, stage, folder
         self._tensorboard = tensorboard
         self._described, self._device = described, device
+        self._first = _open_first(settings, device)
         self._pairs = _pairs(settings, source, purpose="restoration crops")
         fixed = _pairs(settings, source, purpose="restoration samples")
         self._fixed = stacked([fixed.pair(number) for number in range(_FIXED_CROPS)])
@@ -172,7 +178,7 @@ class _Run:
         )
         with bar, self._log(done) as log, StopRequests() as stop:
             while (batch := self._next(batches, done)) is not None:
-                given, target = (self._on_device(tensor) for tensor in batch)
+                given, target = self._on_device(batch)
                 log.add(self._stage.step(given, target, index=done))
                 done += 1
                 bar.advance()
@@ -211,13 +217,21 @@ class _Run:
         )
         save_network(self._folder.weights, self._stage.average, task=self._settings.task)
 
-    def _on_device(self, values: Tensor) -> Tensor:
-        return values.to(self._device, non_blocking=True).float() / 255
+    def _on_device(self, batch: Minibatch) -> tuple[Tensor, Tensor]:
+        """Both in 0..1; what is given has gone through the net that comes first."""
+        given, target = (
+            tensor.to(self._device, non_blocking=True).float() / 255 for tensor in batch
+        )
+        if self._first is not None:
+            with torch.no_grad(), mixed_precision(self._device):
+                given = self._first(given.contiguous(memory_format=torch.channels_last))
+            given = given.float().clamp(0, 1)
+        return given, target
 
     @torch.no_grad()
     def _show(self, done: int) -> float:
         """Write the sample picture and return the PSNR of the fixed crops, dB."""
-        given, target = (self._on_device(tensor) for tensor in self._fixed)
+        given, target = self._on_device(self._fixed)
         restored = self._stage.average(given).clamp(0, 1)
         mse = (restored - target).square().mean(dim=(1, 2, 3)).clamp_min(1e-10)
         levels = (restored * 255).round().to("cpu", torch.uint8)
@@ -242,11 +256,21 @@ def _describe(settings: TrainingSettings, source: StoredSource) -> str:
         f"{key} {size.width}x{size.height} {size.stored_bytes}"
         for key, size in zip(source.keys(), sizes, strict=True)
     )
-    facts: dict[str, Any] = asdict(replace(settings, init=None))
+    facts: dict[str, Any] = asdict(replace(settings, init=None, behind=None))
     facts["pictures"] = len(source)
     facts["pictures_sha256"] = bytes_digest(pictures.encode())  # names and sizes
-    facts["init"] = file_digest(settings.init) if settings.init else None
+    for name in ("init", "behind"):
+        path = getattr(settings, name)
+        facts[name] = read_weights(path).sha256 if path else None
     return json.dumps(facts, sort_keys=True)
+
+
+def _open_first(settings: TrainingSettings, device: torch.device) -> RestorationNet | None:
+    if settings.behind is None:
+        return None
+    network = load_network(settings.behind, task="jpeg")
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def _recorded(described: str, *, data: Path, device: torch.device) -> bytes:

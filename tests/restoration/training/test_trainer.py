@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
+from pgan_toolkit.digests import file_digest
 from pgan_toolkit.errors import DataError, Interrupted, SetupError, UsageError
 from pgan_toolkit.imaging import decode_image, encode_png
+from pgan_toolkit.restoration.networks import RedNet, RedNetConfig
 from pgan_toolkit.restoration.training import (
     RunFolder,
     TrainingSettings,
@@ -20,7 +23,7 @@ from pgan_toolkit.restoration.training import (
     trainer,
 )
 from pgan_toolkit.restoration.training.pictures import CropPairs
-from pgan_toolkit.restoration.weights import load_network
+from pgan_toolkit.restoration.weights import load_network, save_network
 from pgan_toolkit.storage import lock_file
 
 SETTINGS = replace(preset("smoke", task="superres"), steps=8)
@@ -197,6 +200,25 @@ def test_the_weights_given_are_what_a_run_begins_from(tmp_path: Path, pictures: 
     second = train_restorer(still, data=pictures, out=tmp_path / "second", mode="quiet")
     before, after = load_file(first), load_file(second)
     assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_a_superres_net_learns_behind_the_jpeg_net(tmp_path: Path, pictures: Path) -> None:
+    """What it gets has gone through that one: with one that blackens pictures, black."""
+    torch.manual_seed(0)
+    dark = RedNet(RedNetConfig(layers=2, maps=4, doubt_levels=0))
+    with torch.no_grad():
+        dark.last.bias.fill_(-10)
+    save_network(tmp_path / "dark.safetensors", dark, task="jpeg")
+    behind = replace(SETTINGS, behind=tmp_path / "dark.safetensors")
+    train_restorer(behind, data=pictures, out=tmp_path / "behind", mode="quiet")
+    train_restorer(SETTINGS, data=pictures, out=tmp_path / "alone", mode="quiet")
+    quality = [
+        json.loads(RunFolder(tmp_path / name).log.read_text().splitlines()[-1])["psnr_db"]
+        for name in ("behind", "alone")
+    ]
+    assert quality[0] < quality[1] - 3
+    stored = json.loads(RunFolder(tmp_path / "behind").settings.read_text())
+    assert stored["behind"] == file_digest(tmp_path / "dark.safetensors")
 
 
 def test_weights_of_another_size_are_refused(tmp_path: Path, pictures: Path) -> None:
