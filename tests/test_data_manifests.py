@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from pgan_toolkit.restoration.weights import BUNDLED, bundled_weights, read_weights
 from pgan_toolkit.storage.manifests import celeba_hq_list, load_manifest, manifest_names
 
 FOLDER = resources.files("pgan_data_manifests")
@@ -71,3 +72,40 @@ def test_facts_agree_with_the_official_listing(shared_data: Path) -> None:
         ]
     listed = [(file.path, file.size_bytes, file.md5) for file in load_manifest("celeba").files]
     assert listed == official
+
+
+def test_weights_follow_their_schema_and_the_files_are_those_described() -> None:
+    schema = json.loads((FOLDER / "weights.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    described = json.loads((FOLDER / "weights.json").read_text())
+    jsonschema.validate(described, schema)
+    assert tuple(entry["name"] for entry in described["weights"]) == BUNDLED
+    for entry in described["weights"]:
+        path = bundled_weights(entry["name"])
+        data = path.read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (entry["bytes"], entry["sha256"])
+        stored = read_weights(path)
+        assert (stored.task, stored.network) == (entry["task"], entry["network"])
+        assert sum(tensor.numel() for tensor in stored.tensors.values()) == entry["parameters"]
+
+
+def test_all_weights_together_stay_small() -> None:
+    assert sum(bundled_weights(name).stat().st_size for name in BUNDLED) <= 10_000_000
+
+
+def test_the_scores_of_weights_are_those_of_the_benchmark() -> None:
+    described = json.loads((FOLDER / "weights.json").read_text())["weights"]
+    measured = json.loads(
+        (Path(__file__).parents[1] / "benchmarks" / "results" / "restoration.json").read_text()
+    )
+    scores = {entry["name"]: entry["scores"] for entry in described}
+    for name in ("LIVE1", "classic5"):
+        found = {str(row["quality"]): _luma(row) for row in measured["jpeg"][name]}
+        assert scores["jpeg"][name] == found
+    for name, kind in (("superres", "psnr"), ("superres-adversarial", "adversarial")):
+        found = {test: _luma(row) for test, row in measured["superres"][kind].items()}
+        assert scores[name] == found
+
+
+def _luma(row: dict) -> float:
+    return round(row["fidelity"]["restored"]["psnr_luma"], 2)

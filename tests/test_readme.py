@@ -28,6 +28,8 @@ def _commands() -> list[str]:
 @pytest.mark.timeout(600)
 def test_the_commands_of_the_readme_work_in_their_order(samples: Path, tmp_path: Path) -> None:
     shutil.copytree(samples, tmp_path / "celeba_wild")
+    (tmp_path / "photos").mkdir()
+    shutil.copy(samples / "img_celeba" / "original.jpg", tmp_path / "photos")
     commands = _commands()
     assert len(commands) >= 10
     for command in commands:

@@ -40,7 +40,7 @@ class AdversarialSettings:
     learning_rate: float = 4e-4
     pixel_weight: float = 1.0
     feature_weight: float = 1.0
-    adversarial_weight: float = 0.05
+    adversarial_weight: float = 0.02
     alone_steps: int = 100
 
 
@@ -181,7 +181,7 @@ def _adversarial(name: str) -> TrainingSettings:
         _superres(name),
         degradation=SuperresDegradation(real_share=0.5),
         adversarial=AdversarialSettings(discriminator=judge, alone_steps=5 if smoke else 100),
-        steps=20 if smoke else 100_000 if gpu else 2000,
+        steps=20 if smoke else 100_000 if gpu else 1500,
         minibatch_size=2 if smoke else 16 if gpu else 8,
         crop_px=32 if smoke else 192 if gpu else 128,
         learning_rate=1e-4,
