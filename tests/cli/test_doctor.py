@@ -65,7 +65,7 @@ def test_json_holds_versions_that_the_packages_themselves_state():
 @pytest.mark.parametrize(
     ("module", "name", "command"),
     [
-        ("torch", "torch", 'pip install "torch>=2.4"'),
+        ("torch", "torch", 'pip install "torch>=2.6"'),
         ("PIL", "pillow", 'pip install "pillow>=11.3"'),
         ("cv2", "opencv-python-headless", 'pip install "opencv-python-headless>=4.12"'),
         ("h5py", "h5py", 'pip install "h5py>=3.10"'),
