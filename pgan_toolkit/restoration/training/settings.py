@@ -34,6 +34,10 @@ class AdversarialSettings:
         Of the hinge loss.
     alone_steps : int
         Steps in which the discriminator learns alone, before the network's first.
+    blend : float
+        Share of this stage in the weights that a run gives, 0 to 1; the rest is of those that it
+        began from (network interpolation, Wang et al., ESRGAN, 2018): less of it, fewer invented
+        patterns.
     """
 
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
@@ -42,6 +46,7 @@ class AdversarialSettings:
     feature_weight: float = 1.0
     adversarial_weight: float = 0.02
     alone_steps: int = 100
+    blend: float = 0.5
 
 
 @dataclass(frozen=True)

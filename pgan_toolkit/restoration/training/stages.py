@@ -41,6 +41,9 @@ class Stage(Protocol):
     def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         """All that a checkpoint must hold."""
 
+    def result(self) -> RestorationNet:
+        """What the run gives."""
+
 
 def make_stage(settings: TrainingSettings, *, device: torch.device) -> Stage:
     """Make the stage that the settings ask for, with its initial weights, on a device.
@@ -90,6 +93,10 @@ class FidelityStage:
         """Network, average and optimizer."""
         return {"network": self.network, "average": self.average, "adam": self._optimizer}
 
+    def result(self) -> RestorationNet:
+        """The average."""
+        return self.average
+
     def step(self, given: Tensor, target: Tensor, *, index: int) -> dict[str, float]:
         """Learn from one minibatch."""
         restored = _applied(self.network, given)
@@ -124,6 +131,7 @@ class AdversarialStage:
     ) -> None:
         self.network = network
         self.average = copy.deepcopy(network).requires_grad_(requires_grad=False)
+        self._begun = copy.deepcopy(self.average)
         self._settings, self._terms = settings, terms
         self._optimizer = torch.optim.Adam(network.parameters(), betas=_BETAS)
         with torch.random.fork_rng(devices=[]):
@@ -144,6 +152,14 @@ class AdversarialStage:
             "discriminator": self._discriminator,
             "discriminator_adam": self._judge_optimizer,
         }
+
+    @torch.no_grad()
+    def result(self) -> RestorationNet:
+        """What the run began from, moved a share of the way to the average."""
+        blended = copy.deepcopy(self._begun)
+        for value, last in zip(blended.parameters(), self.average.parameters(), strict=True):
+            value.lerp_(last, self._terms.blend)
+        return blended
 
     def step(self, given: Tensor, target: Tensor, *, index: int) -> dict[str, float]:
         """Let the discriminator learn, then the network."""

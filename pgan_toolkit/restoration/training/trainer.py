@@ -190,7 +190,7 @@ class _Run:
                         "the same command with --resume goes on there"
                     )
         # A finished run may have been killed between its checkpoint and its weights.
-        save_network(self._folder.weights, self._stage.average, task=settings.task)
+        save_network(self._folder.weights, self._stage.result(), task=settings.task)
 
     def _next(self, batches: Iterator[Minibatch], done: int) -> Minibatch | None:
         try:
@@ -215,7 +215,7 @@ class _Run:
         save_checkpoint(
             self._folder.checkpoint, self._stage.parts(), step=done, settings=self._described
         )
-        save_network(self._folder.weights, self._stage.average, task=self._settings.task)
+        save_network(self._folder.weights, self._stage.result(), task=self._settings.task)
 
     def _on_device(self, batch: Minibatch) -> tuple[Tensor, Tensor]:
         """Both in 0..1; what is given has gone through the net that comes first."""
@@ -232,7 +232,7 @@ class _Run:
     def _show(self, done: int) -> float:
         """Write the sample picture and return the PSNR of the fixed crops, dB."""
         given, target = self._on_device(self._fixed)
-        restored = self._stage.average(given).clamp(0, 1)
+        restored = self._stage.result()(given).clamp(0, 1)
         mse = (restored - target).square().mean(dim=(1, 2, 3)).clamp_min(1e-10)
         levels = (restored * 255).round().to("cpu", torch.uint8)
         atomic_write_bytes(self._folder.sample(done), encode_png(_sheet(self._fixed, levels)))

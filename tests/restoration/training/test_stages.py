@@ -115,6 +115,19 @@ def test_the_adversarial_loss_is_the_weighted_sum_of_its_terms() -> None:
     assert values["loss"] == pytest.approx(expected, rel=1e-5)
 
 
+def test_an_adversarial_run_gives_a_blend_with_what_it_began_from() -> None:
+    settings = preset("smoke", task="superres", adversarial=True)
+    stage = make_stage(settings, device=CPU)
+    begun = stage.network.last.weight.detach().clone()
+    for index in range(settings.adversarial.alone_steps, settings.adversarial.alone_steps + 3):
+        stage.step(*_batch(4), index=index)
+    reached = stage.average.last.weight
+    assert not torch.equal(reached, begun)
+    expected = begun + settings.adversarial.blend * (reached - begun)
+    assert torch.allclose(stage.result().last.weight, expected)
+    assert torch.equal(stage.average.last.weight, reached)
+
+
 def test_the_discriminator_learns_to_tell_and_its_hinge_loss_begins_near_two() -> None:
     stage = make_stage(preset("smoke", task="superres", adversarial=True), device=CPU)
     given, target = _batch(4)
