@@ -101,7 +101,10 @@ class FidelityStage:
         """Learn from one minibatch."""
         restored = _applied(self.network, given)
         error = (restored - target).abs().mean(dim=(1, 2, 3))
-        self._learn(loss := (error * self._weights(given, target)).mean(), index)
+        loss = (error * self._weights(given, target)).mean()
+        rate = _learning_rate(self._settings, index)
+        _update(self._optimizer, loss, rate=rate, longest=self._settings.max_gradient_norm)
+        _follow(self.average, self.network, halflife=self._settings.ema_halflife_steps)
         return {"loss": float(loss.detach())}
 
     def _weights(self, given: Tensor, target: Tensor) -> Tensor:
@@ -112,11 +115,6 @@ class FidelityStage:
         lost = (given - target).abs().mean(dim=(1, 2, 3))
         counts = 1 / (lost + _ONE_LEVEL)
         return counts / counts.mean()
-
-    def _learn(self, loss: Tensor, index: int) -> None:
-        rate = _learning_rate(self._settings, index)
-        _update(self._optimizer, loss, rate=rate, longest=self._settings.max_gradient_norm)
-        _follow(self.average, self.network, halflife=self._settings.ema_halflife_steps)
 
 
 class AdversarialStage:

@@ -54,7 +54,7 @@ class RunFolder:
 
     @property
     def weights(self) -> Path:
-        """The moving average of the weights, as `load_network` reads it."""
+        """What the run gives, as `load_network` reads it."""
         return self.path / "weights.safetensors"
 
     @property
