@@ -46,7 +46,7 @@ class JpegDegradation:
     """
 
     quality: tuple[int, int] = (5, 95)
-    untouched_share: float = 0.1
+    untouched_share: float = 0.2
     twice_share: float = 0.2
     grey_share: float = 0.25
 
@@ -85,8 +85,9 @@ class SuperresDegradation:
     scale : int
         Factor of reduction.
     real_share : float
-        Pictures that get mild blur before, noise and JPEG remains after the reduction; the others
-        are reduced by bicubic alone, which is what the published tables measure.
+        Pictures that may get mild blur before, noise and JPEG remains after the reduction, each in
+        half of them; the others are reduced by bicubic alone, which is what the published tables
+        measure.
     blur_sigma_px : tuple of float
         Of the Gaussian blur, in pixels of the clean picture.
     noise_sigma : tuple of float
@@ -99,7 +100,7 @@ class SuperresDegradation:
     real_share: float = 0.25
     blur_sigma_px: tuple[float, float] = (0.3, 2.4)
     noise_sigma: tuple[float, float] = (0.0, 5.0)
-    quality: tuple[int, int] = (60, 98)
+    quality: tuple[int, int] = (50, 98)
 
     def __post_init__(self) -> None:
         _check_shares(self, "real_share")
@@ -107,14 +108,14 @@ class SuperresDegradation:
     def pair(self, clean: Image, rng: np.random.Generator) -> tuple[Image, Image]:
         """Return the reduced picture, uint8 (H / scale, W / scale, 3), and the clean one."""
         real = rng.random() < self.real_share
-        sharp = gaussian_blur(clean, sigma_px=rng.uniform(*self.blur_sigma_px)) if real else clean
+        blurred, noisy, compressed = rng.random(3) < (0.5 if real else 0.0)
+        seen = gaussian_blur(clean, sigma_px=rng.uniform(*self.blur_sigma_px)) if blurred else clean
         height, width = clean.shape[0] // self.scale, clean.shape[1] // self.scale
-        small = bicubic_resize(sharp, width=width, height=height)
-        if real:
+        small = bicubic_resize(seen, width=width, height=height)
+        if noisy:
             noise = rng.normal(0.0, rng.uniform(*self.noise_sigma), small.shape)
-            noisy = np.clip(np.rint(small + noise), 0, 255).astype(np.uint8)
-            small = _compressed(noisy, rng, self.quality)
-        return small, clean
+            small = np.clip(np.rint(small + noise), 0, 255).astype(np.uint8)
+        return (_compressed(small, rng, self.quality) if compressed else small), clean
 
 
 def _compressed(image: Image, rng: np.random.Generator, quality: tuple[int, int]) -> Image:

@@ -19,7 +19,6 @@ CACHE_GIB = 4.0
 """Decoded pictures are kept up to this; the others are decoded for each crop."""
 
 _REDUCED_SHARE = 0.5
-_SMALLEST = 0.5
 
 
 class Pair(NamedTuple):
@@ -34,8 +33,8 @@ class CropPairs:
 
     A picture is drawn with a weight of its side (the root of its area): by number alone small
     pictures would be seen too often, by area alone a few large ones. Half of the crops are taken
-    from the picture reduced to between half and its whole size, which shows finer detail and
-    loses what compression the picture itself had. Then come flips and quarter turns.
+    from the picture reduced to between `reduced_to` and its whole size, which shows finer detail
+    and loses what compression the picture itself had. Then come flips and quarter turns.
 
     Parameters
     ----------
@@ -45,6 +44,8 @@ class CropPairs:
         What is done to them.
     crop_px : int
         Side of a clean crop.
+    reduced_to : float
+        Above 0, at most 1.
     seed : int
         Pair i of a seed and purpose is always the same.
     purpose : str
@@ -57,6 +58,7 @@ class CropPairs:
         degradation: Degradation,
         *,
         crop_px: int,
+        reduced_to: float = 0.5,
         seed: int,
         purpose: str = "restoration crops",
     ) -> None:
@@ -64,7 +66,7 @@ class CropPairs:
             raise DataError("there are no pictures to train on")
         self._source = source
         self._degradation = degradation
-        self._crop_px = crop_px
+        self._crop_px, self._reduced_to = crop_px, reduced_to
         self._seed, self._purpose = seed, purpose
         self._kept: dict[int, Image] = {}
         self._room_bytes = int(CACHE_GIB * 2**30)
@@ -97,7 +99,7 @@ class CropPairs:
         largest = min(image.shape[:2]) / size
         shrink = 1.0
         if largest > 1 and rng.random() < _REDUCED_SHARE:
-            shrink = min(1 / rng.uniform(_SMALLEST, 1.0), largest)
+            shrink = min(1 / rng.uniform(self._reduced_to, 1.0), largest)
         taken = min(round(size * shrink), *image.shape[:2]) if largest > 1 else size
         image = _at_least(image, taken)
         top = int(rng.integers(image.shape[0] - taken + 1))

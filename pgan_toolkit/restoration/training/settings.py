@@ -62,8 +62,13 @@ class TrainingSettings:
     degradation : JpegDegradation or SuperresDegradation
         What is done to the clean pictures.
     adversarial : AdversarialSettings | None
-        The terms of the adversarial stage; None for the stage of fidelity, which minimises the
-        mean absolute difference alone.
+        The terms of the adversarial stage; None for the stage of fidelity, which maximises the
+        PSNR of each crop alone.
+    floor_levels : float
+        Of fidelity: a crop whose root mean square error is well below this, in grey levels, is
+        good enough; without a floor the easiest crops would count most.
+    reduced_to : float
+        Half of the crops are taken from the picture reduced to between this and its whole size.
     steps : int
         Steps of the whole schedule: the learning rate falls to 0 along a half cosine.
     minibatch_size : int
@@ -91,6 +96,8 @@ class TrainingSettings:
     network: RedNetConfig | SRResNetConfig
     degradation: JpegDegradation | SuperresDegradation
     adversarial: AdversarialSettings | None = None
+    floor_levels: float = 2.0
+    reduced_to: float = 0.5
     steps: int = 300_000
     minibatch_size: int = 16
     crop_px: int = 96
@@ -114,6 +121,10 @@ class TrainingSettings:
             )
         if self.behind is not None and self.task == "jpeg":
             raise UsageError("--behind is for superres; the JPEG net comes first")
+        if not 0 < self.reduced_to <= 1:
+            raise UsageError(f"reduced_to={self.reduced_to}: expected above 0, at most 1")
+        if not 0 < self.floor_levels < math.inf:
+            raise UsageError(f"floor_levels={self.floor_levels}: expected a number above 0")
         for name in ("steps", "minibatch_size"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name}={getattr(self, name)}: expected 1 or more")
@@ -157,6 +168,8 @@ def _jpeg(name: str) -> TrainingSettings:
         task="jpeg",
         network=RedNetConfig(layers=2, maps=8) if smoke else RedNetConfig(),
         degradation=JpegDegradation(),
+        floor_levels=0.5,  # pictures of quality 98 are to come through within a level
+        reduced_to=0.25,  # faces fill a quarter of a photograph's side, and show finer detail
         steps=20 if smoke else 400_000 if gpu else 13_000,
         minibatch_size=2 if smoke else 32 if gpu else 16,
         crop_px=32 if smoke else 128 if gpu else 96,

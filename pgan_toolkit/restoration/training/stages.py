@@ -17,7 +17,6 @@ from pgan_toolkit.restoration.weights import RestorationNet, load_network
 __all__ = ["AdversarialStage", "FidelityStage", "Stage", "make_stage"]
 
 _BETAS = (0.9, 0.99)
-_ONE_LEVEL = 1 / 255
 
 
 @runtime_checkable
@@ -77,10 +76,10 @@ def _initial_network(settings: TrainingSettings) -> RestorationNet:
 
 
 class FidelityStage:
-    """Minimises the mean absolute difference to the clean picture.
+    """Maximises the PSNR of each crop, so that a decibel counts the same in a good one as in a bad.
 
-    For the JPEG net, which gets pictures that have lost very different amounts, each crop's
-    difference is divided by what it has lost, plus a grey level.
+    The loss is the negative PSNR in dB, as in HINet (Chen et al., CVPR workshops 2021), above a
+    floor.
     """
 
     def __init__(self, settings: TrainingSettings, network: RestorationNet) -> None:
@@ -100,21 +99,12 @@ class FidelityStage:
     def step(self, given: Tensor, target: Tensor, *, index: int) -> dict[str, float]:
         """Learn from one minibatch."""
         restored = _applied(self.network, given)
-        error = (restored - target).abs().mean(dim=(1, 2, 3))
-        loss = (error * self._weights(given, target)).mean()
+        error = (restored - target).square().mean(dim=(1, 2, 3))
+        loss = 10 * torch.log10(error + (self._settings.floor_levels / 255) ** 2).mean()
         rate = _learning_rate(self._settings, index)
         _update(self._optimizer, loss, rate=rate, longest=self._settings.max_gradient_norm)
         _follow(self.average, self.network, halflife=self._settings.ema_halflife_steps)
         return {"loss": float(loss.detach())}
-
-    def _weights(self, given: Tensor, target: Tensor) -> Tensor:
-        """What each crop counts; on average 1."""
-        if self._settings.task == "superres":
-            return given.new_ones(len(given))
-        # By what it has lost, so that pictures with next to no artifacts are learned as well.
-        lost = (given - target).abs().mean(dim=(1, 2, 3))
-        counts = 1 / (lost + _ONE_LEVEL)
-        return counts / counts.mean()
 
 
 class AdversarialStage:

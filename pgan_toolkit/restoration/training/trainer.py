@@ -292,6 +292,7 @@ def _pairs(settings: TrainingSettings, source: StoredSource, *, purpose: str) ->
         source,
         settings.degradation,
         crop_px=settings.crop_px,
+        reduced_to=settings.reduced_to,
         seed=settings.seed,
         purpose=purpose,
     )
