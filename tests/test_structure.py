@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     ("pgan_toolkit", "pgan_toolkit.errors", "pgan_toolkit.arrays"),
     ("pgan_toolkit.randomness", "pgan_toolkit.progress", "pgan_toolkit.digests"),
-    ("pgan_toolkit.environment",),
+    ("pgan_toolkit.environment", "pgan_toolkit.devices"),
     ("pgan_toolkit.imaging",),
     ("pgan_toolkit.storage",),
     ("pgan_toolkit.engines",),

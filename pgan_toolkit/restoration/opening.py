@@ -122,7 +122,7 @@ def resolve_choices(
     if kind == "lanczos":
         _require_cpu(device)
         return "cpu", "float32"
-    from pgan_toolkit.restoration import devices
+    from pgan_toolkit import devices
 
     place = devices.find_device(device)
     if precision == "auto":

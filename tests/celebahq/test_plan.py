@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from pgan_toolkit import devices
 from pgan_toolkit.celebahq import BuildSettings, build_dataset, plan_build
 from pgan_toolkit.errors import DataError, UsageError
-from pgan_toolkit.restoration import devices
 from pgan_toolkit.restoration.networks import RedNet, RedNetConfig
 from pgan_toolkit.restoration.weights import save_network
 

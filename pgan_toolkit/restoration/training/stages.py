@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pgan_toolkit.devices import mixed_precision
 from pgan_toolkit.errors import DataError
-from pgan_toolkit.restoration.devices import mixed_precision
 from pgan_toolkit.restoration.networks import Discriminator, RedNet, RedNetConfig, SRResNet
 from pgan_toolkit.restoration.training.settings import AdversarialSettings, TrainingSettings
 from pgan_toolkit.restoration.weights import RestorationNet, load_network

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from pgan_toolkit import __version__
 from pgan_toolkit.arrays import Image
+from pgan_toolkit.devices import find_device, has_bfloat16, mixed_precision
 from pgan_toolkit.digests import bytes_digest
 from pgan_toolkit.errors import DataError, Interrupted, UsageError
 from pgan_toolkit.imaging import encode_png
 from pgan_toolkit.progress import Progress, ProgressMode
-from pgan_toolkit.restoration.devices import find_device, has_bfloat16, mixed_precision
 from pgan_toolkit.restoration.training.checkpoint import load_checkpoint, save_checkpoint
 from pgan_toolkit.restoration.training.loading import Minibatch, minibatches, stacked
 from pgan_toolkit.restoration.training.log import TrainingLog

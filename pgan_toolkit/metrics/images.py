@@ -1,0 +1,65 @@
+"""The batches that metrics take, checked once at their door."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pgan_toolkit.errors import DataError
+
+__all__ = ["ImageBatch", "as_images"]
+
+if TYPE_CHECKING:
+    ImageBatch = Tensor
+else:
+    ImageBatch = UInt8[Tensor, "_ 3 _ _"]
+    """A batch of images, (N, 3, H, W), RGB, 0..255."""
+
+
+def as_images(images: Tensor | NDArray[np.generic], *, name: str = "images") -> ImageBatch:
+    """Return a batch as uint8 (N, 3, H, W), on the device where it was.
+
+    Parameters
+    ----------
+    images : tensor or array (N, 3, H, W), RGB
+        uint8; or floating point within 0..255, which is rounded to what a file would hold.
+    name : str
+        What messages call it.
+
+    Returns
+    -------
+    ImageBatch
+        uint8 (N, 3, H, W).
+
+    Raises
+    ------
+    DataError
+        Another shape or type, values outside 0..255, NaN, or values that look like 0..1.
+    """
+    batch = torch.as_tensor(images)
+    if batch.ndim != 4 or batch.shape[1] != 3:
+        shape = tuple(batch.shape)
+        hint = "; permute(0, 3, 1, 2) puts the channels second" if shape[-1:] == (3,) else ""
+        raise DataError(f"{name}: shape {shape}; expected (N, 3, H, W), RGB{hint}")
+    if batch.dtype == torch.uint8:
+        return batch
+    if not batch.is_floating_point():
+        raise DataError(f"{name}: {batch.dtype}; expected uint8, or floats within 0..255")
+    return _rounded(batch, name=name)
+
+
+def _rounded(batch: Tensor, *, name: str) -> Tensor:
+    if batch.numel() == 0:
+        return batch.to(torch.uint8)
+    low, high = (float(value) for value in torch.aminmax(batch))
+    if not (low >= 0 and high <= 255):  # a NaN fails both
+        raise DataError(
+            f"{name}: floats from {low:g} to {high:g}; expected 0..255: scale what is within "
+            "-1..1 by (x + 1) * 127.5, and clip what a network overshoots"
+        )
+    if high <= 1 and bool((batch != batch.round()).any()):
+        raise DataError(f"{name}: floats within 0..1; expected 0..255: multiply by 255")
+    return batch.round().to(torch.uint8)
