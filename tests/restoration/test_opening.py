@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from pgan_toolkit import devices
 from pgan_toolkit.digests import file_digest
 from pgan_toolkit.errors import DataError, SetupError, UsageError
-from pgan_toolkit.restoration import LanczosRestorer, devices, open_restorer, resolve_choices
+from pgan_toolkit.restoration import LanczosRestorer, open_restorer, resolve_choices
 from pgan_toolkit.restoration import weights as weights_module
 from pgan_toolkit.restoration.networks import RedNet, RedNetConfig, SRResNet, SRResNetConfig
 from pgan_toolkit.restoration.weights import save_network
