@@ -29,6 +29,10 @@ _COMMANDS = {
         "pgan_cli.restore_score:restore_score",
         "Score a restorer by PSNR and SSIM, as the published tables do.",
     ),
+    "train-digits": (
+        "pgan_cli.train_digits:train_digits",
+        "Train the classifier of digits that `modes` uses.",
+    ),
     "train-restorer": (
         "pgan_cli.train_restorer:train_restorer",
         "Train a net that restores photographs.",

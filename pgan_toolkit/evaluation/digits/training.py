@@ -1,0 +1,222 @@
+"""Training of the classifier of digits."""
+
+import json
+import time
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from math import cos, pi
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - as everybody calls it
+from torch import Tensor
+
+from pgan_toolkit import __version__
+from pgan_toolkit.devices import find_device, has_bfloat16, mixed_precision
+from pgan_toolkit.errors import UsageError
+from pgan_toolkit.evaluation.digits.data import Digits, load_mnist
+from pgan_toolkit.evaluation.digits.distortion import distort
+from pgan_toolkit.evaluation.digits.settings import DigitTraining
+from pgan_toolkit.evaluation.digits.weights import load_classifier, save_classifier
+from pgan_toolkit.metrics.networks.digits import DigitClassifier, DigitNet, as_input
+from pgan_toolkit.progress import Progress, ProgressMode
+from pgan_toolkit.randomness import generator
+from pgan_toolkit.storage import atomic_write_bytes
+
+__all__ = ["TrainedDigits", "count_errors", "learning_rate_at", "train_digits"]
+
+_RISE = 0.1  # of the steps, in which the learning rate rises
+
+
+@dataclass(frozen=True)
+class TrainedDigits:
+    """What a run gave.
+
+    Attributes
+    ----------
+    weights : Path
+        The file of weights.
+    test_images, test_errors : int
+        Digits of the test split, and how many of them the stored weights tell wrongly.
+    """
+
+    weights: Path
+    test_images: int
+    test_errors: int
+
+    @property
+    def test_error(self) -> float:
+        """Share of the test digits that are told wrongly, 0..1."""
+        return self.test_errors / self.test_images
+
+
+def train_digits(
+    settings: DigitTraining,
+    *,
+    data: Path,
+    out: Path,
+    device: str = "auto",
+    mode: ProgressMode = "auto",
+) -> TrainedDigits:
+    """Train a classifier on MNIST's training digits, then count its errors on the test digits.
+
+    Makes `out`/digits.safetensors when all is done, and `out`/log.jsonl on the way: the settings,
+    a line an epoch, and the result. The same settings give the same weights on the same machine
+    with the same number of threads.
+
+    Parameters
+    ----------
+    settings : DigitTraining
+        How.
+    data : Path
+        The folder of MNIST's four official files.
+    out : Path
+        The run's folder; made where there is none.
+    device : str
+        "auto", "cpu", "cuda" or "cuda:N".
+    mode : {"auto", "quiet"}
+        Whether progress is shown.
+
+    Raises
+    ------
+    UsageError
+        `out` holds a run already, or no digits are left to train on.
+    DataError
+        MNIST's files are missing or damaged.
+    """
+    place = find_device(device)
+    train, test = load_mnist(data, split="train"), load_mnist(data, split="test")
+    kept = len(train) - settings.validation
+    if kept < settings.minibatch_size:
+        raise UsageError(
+            f"validation={settings.validation}: leaves {max(kept, 0):,} of {len(train):,} digits "
+            f"to train on; expected at least a minibatch of {settings.minibatch_size}"
+        )
+    weights, log = out / "digits.safetensors", _Log(out / "log.jsonl")
+    if weights.exists() or log.path.exists():
+        raise UsageError(f"{out}: holds a run already; name another folder, or remove it")
+    log.append(settings=asdict(settings), device=str(place), bfloat16=has_bfloat16(place))
+    run = _Run(settings, Digits(train.images[:kept], train.labels[:kept]), place)
+    started_s = time.monotonic()
+    _train(run, Digits(train.images[kept:], train.labels[kept:]), log, mode=mode)
+    save_classifier(weights, run.average, training=_described(settings))
+    errors = count_errors(load_classifier(weights, device=place), test)
+    hours = round((time.monotonic() - started_s) / 3600, 3)
+    log.append(test_images=len(test), test_errors=errors, hours=hours)
+    return TrainedDigits(weights, len(test), errors)
+
+
+def count_errors(classifier: DigitClassifier, digits: Digits) -> int:
+    """Count the digits that are told wrongly."""
+    found = classifier(torch.from_numpy(digits.images)).numpy()
+    return int((found != digits.labels).sum())
+
+
+def learning_rate_at(step: int, steps: int, *, highest: float) -> float:
+    """Rise in a line over the first tenth of the steps, then fall to 0 as half a cosine."""
+    rise = max(round(_RISE * steps), 1)
+    if step < rise:
+        return highest * (step + 1) / rise
+    return highest * (1 + cos(pi * (step - rise) / max(steps - rise, 1))) / 2
+
+
+class _Run:
+    """The state of a training: the network, its optimiser, and the mean of its weights."""
+
+    def __init__(self, settings: DigitTraining, digits: Digits, device: torch.device) -> None:
+        self.settings = settings
+        self.device = device
+        self.digits = digits
+        self.steps_an_epoch = len(digits) // settings.minibatch_size
+        self.network = _new_network(settings).to(device, memory_format=torch.channels_last)
+        self.average = deepcopy(self.network).requires_grad_(requires_grad=False)
+        self.optimiser = torch.optim.SGD(
+            self.network.parameters(),
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+            nesterov=settings.momentum > 0,
+        )
+        self._images = torch.from_numpy(digits.images)
+        self._labels = torch.from_numpy(digits.labels.astype(np.int64))
+
+    def epoch(self, epoch: int) -> Iterator[float]:
+        """Do the steps of one epoch; yield the loss after each."""
+        order = generator(self.settings.seed, "digits order", epoch).permutation(len(self.digits))
+        size = self.settings.minibatch_size
+        for place in range(self.steps_an_epoch):
+            chosen = torch.from_numpy(order[place * size : (place + 1) * size])
+            yield self._step(epoch * self.steps_an_epoch + place, chosen)
+
+    def _step(self, step: int, chosen: Tensor) -> float:
+        settings = self.settings
+        drawn = generator(settings.seed, "digits distortion", step)
+        digits = distort(as_input(self._images[chosen]), settings.distortion, drawn)
+        digits = digits.to(self.device, memory_format=torch.channels_last)
+        steps = settings.epochs * self.steps_an_epoch
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate_at(step, steps, highest=settings.learning_rate)
+        with mixed_precision(self.device):
+            logits = self.network.train()(digits)
+        labels = self._labels[chosen].to(self.device)
+        loss = F.cross_entropy(logits.float(), labels, label_smoothing=settings.label_smoothing)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        self._follow(step)
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _follow(self, step: int) -> None:
+        """Move the mean of the weights, early on by more: the first weights are random."""
+        share = max(1 - self.settings.ema_decay, 1 / (step + 1))
+        average, current = self.average.state_dict(), self.network.state_dict()
+        for name, value in average.items():
+            if value.is_floating_point():
+                value.lerp_(current[name], share)
+
+
+def _new_network(settings: DigitTraining) -> DigitNet:
+    """Draw the first weights without touching the process's random state."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        return DigitNet(settings.network, dropout=settings.dropout)
+
+
+def _train(run: _Run, validation: Digits, log: "_Log", *, mode: ProgressMode) -> None:
+    settings = run.settings
+    total = settings.epochs * run.steps_an_epoch
+    with (
+        torch.random.fork_rng(devices=[]),  # dropout draws from the process's
+        Progress(total, label="training", unit="step", mode=mode) as bar,
+    ):
+        torch.manual_seed(settings.seed)
+        for epoch in range(settings.epochs):
+            losses = []
+            for loss in run.epoch(epoch):
+                losses.append(loss)
+                bar.advance()
+            row: dict[str, Any] = {"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 5)}
+            if len(validation):
+                judged = DigitClassifier(deepcopy(run.average), identity="", device=run.device)
+                row["validation_errors"] = count_errors(judged, validation)
+            log.append(**row)
+
+
+def _described(settings: DigitTraining) -> dict[str, Any]:
+    return {"pgan-toolkit": __version__, "torch": torch.__version__, **asdict(settings)}
+
+
+class _Log:
+    """One JSON object a line, each of them written whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lines: list[str] = []
+
+    def append(self, **row: object) -> None:
+        self._lines.append(json.dumps(row) + "\n")
+        atomic_write_bytes(self.path, "".join(self._lines).encode())
