@@ -4,15 +4,14 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 from pgan_cli.options import device_option, precision_option, quiet_option, restorer_option
+from pgan_cli.reports import report_place
 
-from pgan_toolkit.errors import SetupError, UsageError
 from pgan_toolkit.progress import Progress
 from pgan_toolkit.restoration import PrecisionChoice, open_restorer
 from pgan_toolkit.restoration.fidelity import Fidelity
@@ -25,7 +24,7 @@ from pgan_toolkit.restoration.scoring import (
     score_restorer,
     stored_in_colour,
 )
-from pgan_toolkit.storage import AtomicPath, open_source
+from pgan_toolkit.storage import open_source
 
 __all__ = ["restore_score"]
 
@@ -94,24 +93,11 @@ def restore_score(
     """
     # One said twice is meant once.
     asked = _Asked(qualities=tuple(dict.fromkeys(qualities)), **options)
-    # The report's place is taken before hours of scoring, not found wanting after them.
-    with nullcontext() if report is None else _place(report) as place:
+    with report_place(report) as place:
         identity, scores = _score_all(asked, quiet=quiet)
         if place is not None:
             about = {**asdict(asked), "data": str(asked.data), "restorer": identity}
             place.write_bytes(_to_json(about, scores))
-
-
-def _place(report: Path) -> AtomicPath:
-    if not report.parent.is_dir():
-        raise UsageError(f"{report}: there is no folder {report.parent}; make it first")
-    try:
-        return AtomicPath(report, overwrite=True)
-    except OSError as error:
-        # It would name a temporary file beside the one that the user knows.
-        raise SetupError(
-            f"{report}: cannot be written ({error.strerror or error}); choose another place"
-        ) from error
 
 
 def _score_all(asked: _Asked, *, quiet: bool) -> tuple[str, list[PictureScore]]:
