@@ -1,0 +1,110 @@
+"""How the commands of metrics show a result: a table, warnings on standard error, JSON."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pgan_toolkit.metrics.result import Result
+
+__all__ = ["result_table", "show_results", "write_results"]
+
+_FORMAT = "pgan-toolkit results"
+_VERSION = 1
+_NAME_WIDTH = 14
+
+
+def show_results(results: Mapping[str, Result]) -> None:
+    """Print each result as a table, and its warnings on standard error.
+
+    Parameters
+    ----------
+    results : Mapping of str to Result
+        Title of the table -> result: "fake/ against real/".
+    """
+    for number, (title, result) in enumerate(results.items()):
+        click.echo(("\n" if number else "") + result_table(result, title=title))
+    for title, result in results.items():
+        for warning in result.warnings:
+            click.echo(f"warning: {f'{title}: ' if len(results) > 1 else ''}{warning}", err=True)
+
+
+def result_table(result: Result, *, title: str = "") -> str:
+    """Return a result as lines of text.
+
+    Parameters
+    ----------
+    result : Result
+        What a metric returned.
+    title : str
+        What was measured.
+    """
+    lines = [f"{result.metric}  {title}".rstrip()]
+    lines += [
+        _row(name, value, result.component_errors.get(name))
+        for name, value in result.components.items()
+    ]
+    lines.append(_row(result.metric, result.value, result.standard_error))
+    if result.interval is not None:
+        low, high = map(_number, result.interval)
+        lines.append(_fact("95 % interval", f"{low} to {high}"))
+    facts = {
+        "uncertainty": result.uncertainty,
+        "images": ", ".join(f"{count:,} {side}" for side, count in result.images.items()),
+        "convention": result.convention,
+        "seed": "" if result.seed is None else str(result.seed),
+        "features": result.extractor or "",
+        "warnings": f"{len(result.warnings)}, see below" if result.warnings else "",
+    }
+    return "\n".join([*lines, *(_fact(name, text) for name, text in facts.items() if text)])
+
+
+def write_results(
+    place: Path, results: Mapping[str, Result], *, sets: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Write results as JSON; numbers that are not finite become null.
+
+    Parameters
+    ----------
+    place : Path
+        The file to write, as `report_place` gives it.
+    results : Mapping of str to Result
+        Title -> result, in the order of the file.
+    sets : sequence of mappings
+        What was measured: `ImageStream.describe` of each set.
+    """
+    content = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "sets": list(sets),
+        "results": [{"title": title, **each.to_dict()} for title, each in results.items()],
+    }
+    text = json.dumps(_finite(content), indent=1, allow_nan=False)
+    place.write_bytes(f"{text}\n".encode())
+
+
+def _row(name: str, value: float, error: float | None) -> str:
+    return f"  {name:{_NAME_WIDTH}}{_number(value):>12}" + (
+        "" if error is None else f"  +- {_number(error)}"
+    )
+
+
+def _fact(name: str, text: str) -> str:
+    return f"  {name:{_NAME_WIDTH}}{text}"
+
+
+def _number(value: float) -> str:
+    """Four decimals, and as many significant digits of what is smaller than one."""
+    small = 0 < abs(value) < 1
+    return f"{value:.4g}" if small else f"{value:,.4f}"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,382 @@
+"""Streams of stored pictures: which of a set go into a metric, decoded ahead, in batches.
+
+The pictures are chosen by the seed, decoded by threads and given in the order of their indices. The
+index that a batch carries counts the pictures that are used, from 0: it is the index by which a
+metric knows an image.
+"""
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import torch
+
+from pgan_toolkit.arrays import Image
+from pgan_toolkit.engines import available_cores
+from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.evaluation.content import Identity, PictureReader, set_digest
+from pgan_toolkit.evaluation.threads import threaded_map
+from pgan_toolkit.metrics.accumulator import Statistics
+from pgan_toolkit.metrics.images import ImageBatch
+from pgan_toolkit.progress import Progress, ProgressMode
+from pgan_toolkit.randomness import generator
+from pgan_toolkit.storage import ImageSource, StoredSource, open_source
+from pgan_toolkit.storage.encodings import loss_of
+
+__all__ = ["BATCH_BYTES", "Batch", "ImageStream", "StreamSettings", "choose_images", "feed"]
+
+BATCH_BYTES = 16 * 2**20
+"""Decoded pictures of one batch, at most, unless a single one takes more."""
+
+_LARGEST_BATCH = 512
+_MOST_WORKERS = 8
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamSettings:
+    """How a set is read.
+
+    Attributes
+    ----------
+    images : int | None
+        How many of its pictures to use, at most; None: all.
+    seed : int
+        Which ones, where there are more: see `choose_images`.
+    skip_bad : bool
+        Leave unreadable pictures out, and say how many; otherwise the first one stops the work.
+    batch_size : int | None
+        Pictures in a batch; None: as many as `BATCH_BYTES` holds, at most 512.
+    workers : int | None
+        Threads that decode; None: one a core, at most 8.
+    mode : {"auto", "quiet"}
+        Of the progress bar.
+    """
+
+    images: int | None = None
+    seed: int = 0
+    skip_bad: bool = False
+    batch_size: int | None = None
+    workers: int | None = None
+    mode: ProgressMode = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("images", "batch_size", "workers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name}={value}: expected 1 or more")
+        if self.seed < 0:
+            raise UsageError(f"seed={self.seed}: expected 0 or more")
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Images of one size, uint8 (N, 3, H, W), RGB; `first` is the index of the first of them."""
+
+    first: int
+    images: ImageBatch
+
+
+class ImageStream:
+    """The pictures of one set that go into a metric.
+
+    Memory: four batches of decoded pictures (one in use, three in the making), whose number is set
+    by the first picture's size.
+
+    Parameters
+    ----------
+    source : ImageSource | Path | str
+        The set, or what `open_source` opens.
+    settings : StreamSettings
+        How to read it.
+
+    Attributes
+    ----------
+    source : ImageSource
+        The set.
+    settings : StreamSettings
+        How it is read.
+    indices : tuple of int
+        The pictures used, ascending.
+    bad : tuple of str
+        A message for each picture that was left out as unreadable.
+
+    Raises
+    ------
+    UsageError
+        No such set.
+    DataError
+        It holds no pictures, or none that can be read.
+    """
+
+    def __init__(
+        self, source: ImageSource | Path | str, settings: StreamSettings | None = None
+    ) -> None:
+        self.source = open_source(source) if isinstance(source, (Path, str)) else source
+        self.settings = settings or StreamSettings()
+        if not len(self.source):
+            raise DataError(f"{self.path}: holds no pictures")
+        self._reader = PictureReader(self.source)
+        self._sizes: Counter[tuple[int, int]] = Counter()
+        self._identities: list[Identity] | None = None
+        self.bad: tuple[str, ...] = ()
+        self.indices = choose_images(
+            len(self.source), self.settings.images, seed=self.settings.seed
+        )
+        if self.settings.skip_bad:
+            self.indices, self.bad = self._readable()
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def path(self) -> str:
+        """Where the set is, as messages name it."""
+        return str(getattr(self.source, "path", "the set"))
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the first picture, in pixels, as decoded."""
+        height, width = self._read(self.indices[0])[0].shape[:2]
+        return height, width
+
+    @property
+    def sizes(self) -> Mapping[tuple[int, int], int]:
+        """(height, width) -> pictures, of the last pass; only the first picture's before one."""
+        return dict(self._sizes or {self.size: 1})
+
+    def take(self, images: int) -> "ImageStream":
+        """Return a stream of so many of these pictures at most, as the seed chooses them."""
+        if images >= len(self):
+            return self
+        used = frozenset(self.indices)
+        drawn = [index for index in self._draw() if index in used]
+        taken = copy.copy(self)
+        taken.indices = tuple(sorted(drawn[:images]))
+        taken.__dict__.pop("size", None)
+        taken._sizes, taken._identities = Counter(), None
+        return taken
+
+    def key(self, position: int) -> str:
+        """Return the key of the picture that a metric knows by this index."""
+        return self.source.keys()[self.indices[position]]
+
+    def identities(self) -> Sequence[Identity]:
+        """Return what each picture used is, in order; read anew each time unless just decoded.
+
+        Raises
+        ------
+        DataError
+            A picture cannot be read.
+        """
+        if self._identities is None:
+            label = f"checking {Path(self.path).name}"
+            found = []
+            with (
+                Progress(len(self), label=label, unit="image", mode=self.settings.mode) as bar,
+                closing(self._map(self._reader.identify, self.indices)) as identities,
+            ):
+                for identity in identities:
+                    found.append(identity)
+                    bar.advance()
+            self._identities = found
+        return tuple(self._identities)
+
+    def batches(
+        self, *, sizes: Literal["one", "any"] = "one", label: str = "reading"
+    ) -> Generator[Batch, None, None]:
+        """Give all pictures once.
+
+        Parameters
+        ----------
+        sizes : {"one", "any"}
+            Whether all must have one size; "any": a batch ends where the size changes.
+        label : str
+            What the progress bar calls the work.
+
+        Raises
+        ------
+        DataError
+            A picture cannot be read, or has another size than the first where it must not.
+        """
+        batch_size = self.settings.batch_size or _fitting(self.size)
+        self._identities = None
+        seen, found = Counter[tuple[int, int]](), list[Identity]()
+        first, group = 0, list[Image]()
+        with (
+            Progress(len(self), label=label, unit="image", mode=self.settings.mode) as bar,
+            closing(self._map(self._read, self.indices, ahead=batch_size)) as pictures,
+        ):
+            for position, (image, identity) in enumerate(pictures):
+                if sizes == "one" and image.shape[:2] != self.size:
+                    raise self._mixed(position, image)
+                if group and (len(group) == batch_size or group[0].shape != image.shape):
+                    yield Batch(first, _stacked(group))
+                    bar.advance(len(group))
+                    first, group = position, []
+                group.append(image)
+                seen[image.shape[:2]] += 1
+                found.append(identity)
+            yield Batch(first, _stacked(group))
+            bar.advance(len(group))
+        self._sizes, self._identities = seen, found
+
+    def warnings(self) -> tuple[str, ...]:
+        """Say what is unusual about the set, as far as it has been read."""
+        found = []
+        if self.bad:
+            found.append(
+                f"{self.path}: {len(self.bad):,} unreadable pictures were left out, such as "
+                f"{self.bad[0]}"
+            )
+        if len(self._sizes) > 1:
+            most = ", ".join(
+                f"{width}x{height} ({count:,})"
+                for (height, width), count in self._sizes.most_common(3)
+            )
+            found.append(f"{self.path}: pictures of {len(self._sizes)} sizes: {most}")
+        counts = self.encodings()
+        if len({loss_of(name) for name in counts} - {"unknown"}) > 1:
+            listed = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+            found.append(
+                f"{self.path}: lossy files beside lossless ones ({listed}): compression artifacts "
+                "move every metric"
+            )
+        return tuple(found)
+
+    def encodings(self) -> Mapping[str, int]:
+        """Return how many of the pictures read so far have each encoding, most frequent first."""
+        return dict(Counter(each.encoding for each in self._identities or ()).most_common())
+
+    def describe(self) -> dict[str, Any]:
+        """Return what was read, as JSON takes it."""
+        read = self._identities
+        return {
+            "path": self.path,
+            "images": len(self),
+            "images_in_set": len(self.source),
+            "sizes": {f"{width}x{height}": n for (height, width), n in self.sizes.items()},
+            "encodings": dict(self.encodings()),
+            "unreadable": list(self.bad),
+            "sha256": None if read is None else set_digest(read),
+        }
+
+    def _read(self, index: int) -> tuple[Image, Identity]:
+        try:
+            return self._reader.read(index)
+        except DataError as error:
+            raise DataError(f"{error} (--skip-bad leaves such pictures out)") from error
+
+    def _readable(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Decode the chosen pictures; put the next of the draw in the places of those that fail."""
+        total = len(self.source)
+        wanted = min(self.settings.images or total, total)
+        drawn = iter(self._draw() if wanted < total else range(total))
+        good: list[int] = []
+        bad: list[tuple[int, str]] = []
+        while new := tuple(islice(drawn, wanted - len(good))):
+            for index, reason in zip(new, self._map(self._problem, new), strict=True):
+                if reason is None:
+                    good.append(index)
+                else:
+                    bad.append((index, reason))
+        if not good:
+            raise DataError(f"{self.path}: none of {total:,} pictures can be read: {bad[0][1]}")
+        return tuple(sorted(good)), tuple(reason for _, reason in sorted(bad))
+
+    def _draw(self) -> list[int]:
+        return _draw(len(self.source), seed=self.settings.seed)
+
+    def _problem(self, index: int) -> str | None:
+        try:
+            self._reader.read(index)
+        except DataError as error:
+            return str(error)
+        return None
+
+    def _map(
+        self, work: Callable[[int], Value], indices: Sequence[int], *, ahead: int = 0
+    ) -> Generator[Value, None, None]:
+        workers = self.settings.workers or min(available_cores(), _MOST_WORKERS)
+        return threaded_map(work, indices, workers=workers, ahead=ahead)
+
+    def _mixed(self, position: int, image: Image) -> DataError:
+        height, width = image.shape[:2]
+        name = self._reader.name
+        return DataError(
+            f"{name(self.indices[position])}: {width}x{height} pixels, where "
+            f"{name(self.indices[0])} has {self.size[1]}x{self.size[0]}{self._others()}; this "
+            "metric takes pictures of one size: crop or resize them to one, or leave out what "
+            f"differs (`pgan-toolkit data inspect {self.path}` lists the sizes)"
+        )
+
+    def _others(self) -> str:
+        """Say how many of the pictures differ from the first, by their headers."""
+        if not isinstance(self.source, StoredSource):
+            return ""
+        known = [self.source.info(index) for index in self.indices]
+        first = known[0]
+        count = sum((info.height, info.width) != (first.height, first.width) for info in known)
+        return f" ({count:,} of {len(known):,} pictures differ from it)" if count else ""
+
+
+def choose_images(total: int, images: int | None, *, seed: int) -> tuple[int, ...]:
+    """Return the indices of the pictures to use, ascending.
+
+    All of them if there are not more than asked for; else the first `images` of a seeded random
+    order of all, so that fewer images are always a subset of more, and two sets of equal length use
+    pictures of equal indices.
+
+    Parameters
+    ----------
+    total : int
+        Pictures in the set.
+    images : int | None
+        How many to use; None: all.
+    seed : int
+        Of the order, 0 or more.
+    """
+    if images is None or images >= total:
+        return tuple(range(total))
+    return tuple(sorted(_draw(total, seed=seed)[:images]))
+
+
+def feed(
+    stream: ImageStream,
+    *statistics: Statistics,
+    sizes: Literal["one", "any"] = "one",
+    label: str = "reading",
+) -> None:
+    """Give every picture of a stream to each of the statistics.
+
+    Raises
+    ------
+    DataError
+        As `ImageStream.batches`, or a metric cannot take the pictures.
+    """
+    with closing(stream.batches(sizes=sizes, label=label)) as batches:
+        for batch in batches:
+            for each in statistics:
+                each.update(batch.images, first=batch.first)
+
+
+def _draw(total: int, *, seed: int) -> list[int]:
+    """All indices in the seed's order."""
+    order: list[int] = generator(seed, "choice of images").permutation(total).tolist()
+    return order
+
+
+def _fitting(size: tuple[int, int]) -> int:
+    return max(1, min(_LARGEST_BATCH, BATCH_BYTES // (3 * size[0] * size[1])))
+
+
+def _stacked(images: Sequence[Image]) -> ImageBatch:
+    """Return pictures (H, W, 3) as one tensor (N, 3, H, W)."""
+    return torch.from_numpy(np.ascontiguousarray(np.stack(images).transpose(0, 3, 1, 2)))
