@@ -1,0 +1,222 @@
+"""Wasserstein distances of two sets of descriptors along random directions."""
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pgan_toolkit.errors import SetupError
+from pgan_toolkit.metrics.descriptor_store import DescriptorStore
+from pgan_toolkit.metrics.descriptors import SwdSettings
+from pgan_toolkit.randomness import generator
+
+__all__ = ["DescriptorSet", "Slicer", "random_directions"]
+
+_IMAGES_A_PIECE = 64
+_DIRECTIONS_A_PRODUCT = 64
+"""Shapes of every matrix product on the CPU, whatever the memory and the batches: a library may
+round differently for another shape."""
+_CPU_BYTES = 512 * 2**20
+"""Of projections held at once, where that is enough for the smallest product."""
+
+
+@dataclass(frozen=True)
+class DescriptorSet:
+    """Some images of a store, which may repeat: `picks` as `DescriptorStore.read` takes them."""
+
+    store: DescriptorStore
+    picks: NDArray[np.int64]
+
+    @property
+    def patches(self) -> int:
+        """Number of descriptors a level."""
+        return len(self.picks) * self.store.shapes[0][0]
+
+    def normalisation(self, level: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return mean and population standard deviation by channel, from exact sums."""
+        sums, squares = self.store.moments(level, self.picks).tolist()
+        count = self.patches * self.store.shapes[level][1] // 3
+        means = [total / count for total in sums]
+        deviations = [
+            math.sqrt(count * square - total**2) / count
+            for total, square in zip(sums, squares, strict=True)
+        ]
+        return np.array(means), np.array(deviations)
+
+
+def random_directions(
+    level: tuple[int, int], repeat: int, *, settings: SwdSettings
+) -> NDArray[np.float64]:
+    """Return unit vectors (directions, dimensions), the same for all sets of a seed.
+
+    Parameters
+    ----------
+    level : (int, int)
+        Height and width of the level.
+    repeat : int
+        Which of the independent repeats.
+    settings : SwdSettings
+        How many, and the seed.
+    """
+    random = generator(settings.seed, f"swd directions {level[0]}x{level[1]}", repeat)
+    vectors = random.standard_normal((settings.directions, settings.dimensions))
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+class Slicer:
+    """Projects, sorts and compares sets of one size; its memory serves all levels.
+
+    Parameters
+    ----------
+    patches : int
+        Descriptors of either set at a level.
+    device : torch.device
+        Where to compute. A GPU that runs out of memory takes fewer directions at once.
+    threads : int | None
+        That sort on the CPU; None: as many as torch uses.
+    """
+
+    def __init__(self, patches: int, *, device: torch.device, threads: int | None = None) -> None:
+        self.patches = patches
+        self.device = device
+        self._threads = threads or torch.get_num_threads()
+        self._rows = self._fitting_rows()
+        self._buffers: tuple[Tensor, Tensor] | None = None
+
+    def distances(
+        self,
+        real: DescriptorSet,
+        fake: DescriptorSet,
+        *,
+        level: int,
+        directions: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Return the 1-Wasserstein distance of the normalised sets along each direction.
+
+        Parameters
+        ----------
+        real, fake : DescriptorSet
+            Each is normalised by its own mean and population standard deviation by channel; a
+            channel without any deviation becomes 0.
+        level : int
+            Of the pyramid; 0 is the finest.
+        directions : array
+            float64 (directions, dimensions), unit vectors.
+
+        Returns
+        -------
+        array
+            float64 (directions,).
+
+        Raises
+        ------
+        SetupError
+            The GPU has not even memory for one direction.
+        """
+        found = np.empty(len(directions))
+        start = 0
+        while start < len(directions):
+            some = directions[start : start + self._rows]
+            try:
+                found[start : start + len(some)] = self._pass(real, fake, level, some)
+            except torch.OutOfMemoryError as error:
+                self._take_fewer(error)
+            else:
+                start += len(some)
+        return found
+
+    def _pass(
+        self, real: DescriptorSet, fake: DescriptorSet, level: int, directions: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        if self._buffers is None:
+            shape = (min(self._rows, len(directions)), self.patches)
+            self._buffers = (self._new(shape), self._new(shape))
+        if self._buffers[0].shape[0] < len(directions):
+            self._buffers = None
+            return self._pass(real, fake, level, directions)
+        rows, others = (buffer[: len(directions)] for buffer in self._buffers)
+        offsets = self._project(real, level, directions, out=rows)
+        offsets = offsets - self._project(fake, level, directions, out=others)
+        if self.device.type == "cpu":
+            return self._sort_on_cpu(rows.numpy(), others.numpy(), offsets)
+        return _sort_on_gpu(rows, others, offsets)
+
+    def _project(
+        self, chosen: DescriptorSet, level: int, directions: NDArray[np.float64], *, out: Tensor
+    ) -> NDArray[np.float64]:
+        """Project the normalised descriptors but for an offset a direction, which is returned.
+
+        The normalisation is folded into the directions; only the whole steps of the mean are taken
+        off the integers, exactly, so that nothing is lost to cancellation.
+        """
+        mean, deviation = chosen.normalisation(level)
+        repeats = directions.shape[1] // 3
+        inverse = np.divide(1, deviation, out=np.zeros(3), where=deviation > 0).repeat(repeats)
+        whole = np.round(mean).repeat(repeats)
+        scaled = directions * inverse
+        weights = torch.from_numpy(scaled.astype(np.float32)).to(self.device)
+        steps = torch.from_numpy(whole.astype(np.float32)).to(self.device)
+        start = 0
+        for piece in _pieces(chosen, level):
+            values = torch.from_numpy(piece).to(self.device).float().sub_(steps)
+            columns = slice(start, start + len(piece))
+            for row in range(0, len(weights), _DIRECTIONS_A_PRODUCT):
+                rows = slice(row, row + _DIRECTIONS_A_PRODUCT)
+                torch.mm(weights[rows], values.T, out=out[rows, columns])
+            start = columns.stop
+        return np.asarray(scaled @ (whole - mean.repeat(repeats)))
+
+    def _sort_on_cpu(
+        self, rows: NDArray[np.float32], others: NDArray[np.float32], offsets: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        def distance(number: int) -> float:
+            # NumPy sorts contiguous rows with AVX-512 or AVX2, many times as fast as torch, and
+            # lets other threads run meanwhile.
+            row, other = rows[number], others[number]
+            row.sort()
+            other.sort()
+            np.subtract(row, other, out=row)
+            np.add(row, np.float32(offsets[number]), out=row)
+            np.abs(row, out=row)
+            return float(row.mean(dtype=np.float64))
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            return np.array(list(pool.map(distance, range(len(rows)))))
+
+    def _new(self, shape: tuple[int, int]) -> Tensor:
+        return torch.empty(shape, dtype=torch.float32, device=self.device)
+
+    def _fitting_rows(self) -> int:
+        """How many directions to take at once: whole products, by the memory."""
+        room = _CPU_BYTES
+        a_row = 2 * 4 * self.patches
+        if self.device.type == "cuda":
+            # Sorting takes the values again and indices of 8 bytes.
+            room, a_row = torch.cuda.mem_get_info(self.device)[0] // 2, 3 * a_row
+        return max(room // a_row // _DIRECTIONS_A_PRODUCT, 1) * _DIRECTIONS_A_PRODUCT
+
+    def _take_fewer(self, error: torch.OutOfMemoryError) -> None:
+        self._buffers = None
+        if self._rows == 1:
+            raise SetupError(
+                f"{self.device}: no memory to sort {self.patches:,} patches: use --device cpu"
+            ) from error
+        self._rows //= 2
+        torch.cuda.empty_cache()
+
+
+def _pieces(chosen: DescriptorSet, level: int) -> Iterator[NDArray[np.int16]]:
+    for start in range(0, len(chosen.picks), _IMAGES_A_PIECE):
+        yield chosen.store.read(level, chosen.picks[start : start + _IMAGES_A_PIECE])
+
+
+def _sort_on_gpu(rows: Tensor, others: Tensor, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+    rows.copy_(rows.sort(dim=1).values)
+    difference = rows.sub_(others.sort(dim=1).values)
+    difference.add_(torch.from_numpy(offsets).to(rows)[:, None])
+    return np.asarray(difference.abs_().mean(dim=1, dtype=torch.float64).cpu().numpy())

@@ -1,0 +1,250 @@
+"""The number: two sides of the sliced Wasserstein distance compared, and its uncertainty."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.metrics.descriptors import SwdSettings
+from pgan_toolkit.metrics.result import Result
+from pgan_toolkit.metrics.slicing import DescriptorSet, Slicer, random_directions
+from pgan_toolkit.metrics.swd_statistics import SwdStatistics, size_text
+from pgan_toolkit.randomness import generator
+
+__all__ = ["PROTOCOL_IMAGES", "compare_swd", "swd_floor"]
+
+PROTOCOL_IMAGES = 16384
+"""Of each side."""
+_SCALE = 1e3
+_NORMAL_95 = 1.96
+_Array = NDArray[np.float64]
+
+
+def compare_swd(
+    real: SwdStatistics,
+    fake: SwdStatistics,
+    *,
+    bootstrap: int = 0,
+    device: str | torch.device = "cpu",
+) -> Result:
+    """Return the sliced Wasserstein distance of two sets of patches.
+
+    Parameters
+    ----------
+    real, fake : SwdStatistics
+        As many images of one as of the other, of one size, cut with the same settings.
+    bootstrap : int
+        How many times to draw the images of both sides anew, with replacement; 0: the standard
+        error is over the repeats, which have their directions of their own but share all images
+        and patches. A draw costs as much as one repeat: 20 draws take 5 times the distance itself.
+    device : str | torch.device
+        Where to project and sort.
+
+    Returns
+    -------
+    Result
+        The mean of the levels, times 1000; components by height of the level.
+
+    Raises
+    ------
+    DataError
+        There are no images, or the two sides differ in number or size of images.
+    UsageError
+        The two sides were cut with different settings.
+    """
+    _require_comparable(real, fake)
+    if bootstrap and (bootstrap < 2 or len(real) < 2):
+        raise UsageError(
+            f"bootstrap={bootstrap} of {len(real)} images: expected 0, or 2 draws or more of 2 "
+            "images or more"
+        )
+    everything = np.arange(len(real))
+    pair = _Pair(real, fake, torch.device(device))
+    levels = pair.distances(everything, everything, repeats=real.settings.repeats)
+    if bootstrap:
+        return pair.result(levels, errors_from=pair.draws(bootstrap), drawn=bootstrap)
+    return pair.result(levels, errors_from=levels / np.sqrt(len(levels)))
+
+
+def swd_floor(real: SwdStatistics, *, device: str | torch.device = "cpu") -> Result:
+    """Return what a perfect generator would score: one half of the real images against the other.
+
+    Images of even and of odd place in the set are compared, so that no image meets itself; a set
+    that is compared with other patches of the very same images comes out lower than any new
+    images of the same kind could. The price is that the halves have half the images: the SWD falls
+    about as N^-1/2, and at the full number the floor is about 0.7 times as high.
+
+    Parameters
+    ----------
+    real : SwdStatistics
+        Two images or more; of an odd number the last is left out.
+    device : str | torch.device
+        Where to compute.
+
+    Returns
+    -------
+    Result
+        As `compare_swd` gives it, with a warning that says how many images there were a side.
+
+    Raises
+    ------
+    DataError
+        There are fewer than two images.
+    """
+    count = len(real) // 2
+    if not count:
+        raise DataError(f"{len(real)} images: real against real takes two or more")
+    pair = _Pair(real, real, torch.device(device))
+    even, odd = 2 * np.arange(count), 2 * np.arange(count) + 1
+    levels = pair.distances(even, odd, repeats=real.settings.repeats)
+    return pair.result(levels, errors_from=levels / np.sqrt(len(levels)), images=count).warned(
+        f"real against real: halves of {count:,} images; with {2 * count:,} a side a perfect "
+        "generator would score about 0.7 times this"
+    )
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two sides that can be compared."""
+
+    real: SwdStatistics
+    fake: SwdStatistics
+    device: torch.device
+
+    @property
+    def settings(self) -> SwdSettings:
+        return self.real.settings
+
+    def distances(
+        self, real: NDArray[np.int64], fake: NDArray[np.int64], *, repeats: int
+    ) -> _Array:
+        """Return (repeats, levels), times 1000, of some images of each side."""
+        sets = DescriptorSet(self.real.store, real), DescriptorSet(self.fake.store, fake)
+        slicer = Slicer(sets[0].patches, device=self.device)
+        columns = []
+        for number, level in enumerate(self.real.levels):
+            directions = np.concatenate(
+                [random_directions(level, each, settings=self.settings) for each in range(repeats)]
+            )
+            found = slicer.distances(*sets, level=number, directions=directions)
+            columns.append(found.reshape(repeats, -1).mean(1))
+        return np.stack(columns, axis=1) * _SCALE
+
+    def draws(self, count: int) -> _Array:
+        """Return (draws, levels): the first repeat, on images drawn with replacement."""
+        return np.concatenate([self._draw(index) for index in range(count)])
+
+    def _draw(self, index: int) -> _Array:
+        picks = [
+            np.sort(
+                generator(self.settings.seed, f"swd bootstrap {side}", index).integers(
+                    0, len(self.real), len(self.real)
+                )
+            )
+            for side in ("real", "fake")
+        ]
+        return self.distances(*picks, repeats=1)
+
+    def result(
+        self, levels: _Array, *, errors_from: _Array, images: int | None = None, drawn: int = 0
+    ) -> Result:
+        """Return the result; the spread of the rows of `errors_from` is the standard error."""
+        settings = self.settings
+        names = [str(height) for height, _ in self.real.levels]
+        by_level = levels.mean(0)
+        value = float(by_level.mean())
+        known = len(errors_from) > 1
+        errors = errors_from.std(0, ddof=1) if known else None
+        error = float(errors_from.mean(1).std(ddof=1)) if known else None
+        over = (
+            f"{drawn} draws of the images with replacement"
+            if drawn
+            else f"{settings.repeats} repeats of {settings.directions} directions, of the same "
+            "images and patches"
+        )
+        return Result(
+            metric="swd",
+            value=value,
+            components=dict(zip(names, by_level.tolist(), strict=True)),
+            component_errors={}
+            if errors is None
+            else dict(zip(names, errors.tolist(), strict=True)),
+            standard_error=error,
+            interval=_interval(value, error) if drawn else None,
+            uncertainty=over if known else "",
+            images={"real": images or len(self.real), "fake": images or len(self.fake)},
+            convention=_convention(settings),
+            seed=settings.seed,
+            warnings=(*_protocol_warnings(settings, images or len(self.fake)), *self._flat()),
+        )
+
+    def _flat(self) -> list[str]:
+        """Warnings of levels that hold nothing."""
+        sides = [self.real] if self.real is self.fake else [self.real, self.fake]
+        return [
+            f"{side.side}: level {level[0]} is the same everywhere in some channel; its "
+            "normalised descriptors are taken as 0"
+            for side in sides
+            for number, level in enumerate(side.levels)
+            if not _everything(side).normalisation(number)[1].all()
+        ]
+
+
+def _everything(side: SwdStatistics) -> DescriptorSet:
+    return DescriptorSet(side.store, np.arange(len(side)))
+
+
+def _interval(value: float, error: float | None) -> tuple[float, float] | None:
+    if error is None:
+        return None
+    return (value - _NORMAL_95 * error, value + _NORMAL_95 * error)
+
+
+def _convention(settings: SwdSettings) -> str:
+    size = settings.patch_size
+    return (
+        f"Laplacian levels down to {settings.smallest_level}, {settings.patches} patches of "
+        f"{size}x{size}x3 an image and level, each set normalised by channel, "
+        f"{settings.repeats} x {settings.directions} directions, x1e3"
+    )
+
+
+def _protocol_warnings(settings: SwdSettings, images: int) -> list[str]:
+    """How the published protocol was not followed."""
+    warnings = []
+    if images != PROTOCOL_IMAGES:
+        warnings.append(
+            f"{images:,} images: the protocol takes {PROTOCOL_IMAGES:,}; numbers of other counts "
+            "are not comparable"
+        )
+    protocol: dict[str, Any] = {
+        "patches": "patches an image and level",
+        "patch_size": "pixels a side of a patch",
+        "smallest_level": "pixels of the smallest level",
+    }
+    for name, words in protocol.items():
+        value, expected = getattr(settings, name), getattr(SwdSettings(), name)
+        if value != expected:
+            warnings.append(f"{value} {words}: the protocol takes {expected}")
+    return warnings
+
+
+def _require_comparable(real: SwdStatistics, fake: SwdStatistics) -> None:
+    if real.settings != fake.settings:
+        raise UsageError(f"real: {real.settings}; fake: {fake.settings}; expected the same")
+    for side in (real, fake):
+        if side.size is None:
+            raise DataError(f"{side.side}: no images; expected {PROTOCOL_IMAGES:,}")
+    if real.size and fake.size and real.size != fake.size:
+        raise DataError(
+            f"real: images of {size_text(real.size)} pixels; fake: of {size_text(fake.size)}; "
+            "expected one size: resize one side"
+        )
+    if len(real) != len(fake):
+        raise DataError(
+            f"real: {len(real):,} images; fake: {len(fake):,}; the SWD compares equal numbers: "
+            f"take {min(len(real), len(fake)):,} of each (--images)"
+        )

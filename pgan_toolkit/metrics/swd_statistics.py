@@ -1,0 +1,123 @@
+"""Patches of one side of the sliced Wasserstein distance, from a stream of images."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.metrics.accumulator import next_range
+from pgan_toolkit.metrics.descriptor_store import DescriptorStore
+from pgan_toolkit.metrics.descriptors import Side, SwdSettings, cut_descriptors, swd_levels
+from pgan_toolkit.metrics.images import as_images
+
+__all__ = ["SwdStatistics", "size_text"]
+
+_PIXELS_A_BATCH = {"cpu": 2**18, "cuda": 2**23}
+"""What the pyramids work on at once: few enough for a CPU's cache, enough to keep a GPU busy."""
+
+
+class SwdStatistics:
+    """Patches of one side, taken from a stream of images.
+
+    Where an image's patches lie depends on the seed, the side and the image's index. One real side
+    can be compared with many fake sets: all share its patches and the directions, so that
+    differences between them are paired.
+
+    Parameters
+    ----------
+    settings : SwdSettings | None
+        None: the published protocol.
+    side : {"real", "fake"}
+        Each side has patch positions of its own.
+    memory_gib : float
+        Descriptors beyond that go to a temporary file without a name, in TMPDIR. One image takes
+        37 KiB a level: 16,384 images of 1024x1024 take 4 GiB a side.
+    """
+
+    def __init__(
+        self,
+        settings: SwdSettings | None = None,
+        *,
+        side: Side = "real",
+        memory_gib: float = 1.5,
+    ) -> None:
+        if side not in ("real", "fake"):
+            raise UsageError(f"side={side!r}: expected 'real' or 'fake'")
+        self.settings = settings or SwdSettings()
+        self.side = side
+        self.size: tuple[int, int] | None = None
+        self.store = DescriptorStore(memory_gib=memory_gib)
+        self._seen: list[range] = []
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def update(self, images: Tensor | NDArray[np.generic], *, first: int | None = None) -> None:
+        """Take images (N, 3, H, W), as `as_images` does.
+
+        `first` is the index of the first of them in the set; by default they follow those that
+        this object has. Raises DataError for another size than before, or one that cannot be
+        halved evenly; UsageError for an image that was taken before; SetupError for a full disk.
+        """
+        batch = as_images(images, name=self.side)
+        if not len(batch):
+            return
+        self._require_size((batch.shape[-2], batch.shape[-1]))
+        indices = next_range(self._seen, first=first, count=len(batch))
+        step = self._images_at_once(batch)
+        start = 0
+        while start < len(batch):
+            part = indices[start : start + step]
+            try:
+                cut = cut_descriptors(
+                    batch[start : start + step], part, side=self.side, settings=self.settings
+                )
+            except torch.OutOfMemoryError:
+                if step == 1:
+                    raise
+                step //= 2
+                continue
+            self.store.add(part, cut)
+            start += len(part)
+
+    def merge(self, other: "SwdStatistics") -> None:
+        """Take over what another object has of the same set; no image twice."""
+        if (other.settings, other.side) != (self.settings, self.side):
+            raise UsageError(
+                f"{other.side} patches of {other.settings} cannot be merged into {self.side} "
+                f"patches of {self.settings}"
+            )
+        if other.size is None:
+            return
+        self._require_size(other.size)
+        seen = list(self._seen)
+        for indices in other._seen:
+            next_range(seen, first=indices.start, count=len(indices))
+        self.store.merge(other.store)
+        self._seen = seen
+
+    @property
+    def levels(self) -> tuple[tuple[int, int], ...]:
+        """(height, width) of each level; empty before the first image."""
+        return swd_levels(*self.size, settings=self.settings) if self.size else ()
+
+    def _require_size(self, size: tuple[int, int]) -> None:
+        if self.size is None:
+            swd_levels(*size, settings=self.settings)
+            self.size = size
+        if size != self.size:
+            raise DataError(
+                f"{self.side}: images of {size_text(size)} pixels after images of "
+                f"{size_text(self.size)}; the SWD takes images of one size: resize or crop them"
+            )
+
+    @staticmethod
+    def _images_at_once(batch: Tensor) -> int:
+        pixels = _PIXELS_A_BATCH.get(batch.device.type, _PIXELS_A_BATCH["cpu"])
+        return max(pixels // (batch.shape[-2] * batch.shape[-1]), 1)
+
+
+def size_text(size: tuple[int, int]) -> str:
+    """Return (height, width) as people write it: width x height."""
+    return f"{size[1]}x{size[0]}"
