@@ -1,0 +1,181 @@
+"""A cache of what was computed of real sets, found again by what it was computed from.
+
+The key of an entry is the SHA-256 of all that decides its numbers: the bytes of the pictures, how
+they are prepared, the network, the settings and the versions of the libraries. A picture that has
+changed gives another key, so that nothing stale can be found.
+
+Each entry is one .npz file that appears by an atomic rename: processes need no lock, and two that
+compute the same entry write the same file. An entry that cannot be read is computed again.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgan_toolkit.errors import UsageError
+from pgan_toolkit.imaging import pixel_library_versions
+from pgan_toolkit.metrics.result import library_versions
+from pgan_toolkit.storage import AtomicPath
+
+__all__ = ["Entry", "StatisticsCache", "cache_folder", "cache_key", "cache_limit_bytes"]
+
+_VERSION = 1  # counts up whenever an entry means something else
+_FOLDER, _LIMIT = "PGAN_TOOLKIT_CACHE", "PGAN_TOOLKIT_CACHE_GIB"
+_DEFAULT_GIB = 10.0
+_GIB = 2**30
+_ABOUT = "about"
+_DAMAGED = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """What is stored under a key.
+
+    Attributes
+    ----------
+    arrays : Mapping of str to array
+        Numbers; no objects.
+    about : Mapping of str to what JSON holds
+        What else is to be known of them.
+    """
+
+    arrays: Mapping[str, NDArray[np.generic]]
+    about: Mapping[str, Any]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the arrays."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+
+def cache_key(parts: Mapping[str, Any]) -> str:
+    """SHA-256 over what an entry is computed from, and the versions of what computes it.
+
+    Parameters
+    ----------
+    parts : Mapping
+        What JSON holds, in any order: digests of the pictures, preprocessing, network, settings.
+    """
+    versions = {**library_versions(), **pixel_library_versions(), "cache": _VERSION}
+    text = json.dumps({**parts, "versions": versions}, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where the cache lies: in $PGAN_TOOLKIT_CACHE, or $XDG_CACHE_HOME/pgan-toolkit."""
+    base = os.environ.get(_FOLDER)
+    if base:
+        return Path(base).expanduser() / "statistics"
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(home).expanduser() / "pgan-toolkit" / "statistics"
+
+
+def cache_limit_bytes() -> int:
+    """How much the cache may hold: $PGAN_TOOLKIT_CACHE_GIB, or 10 GiB.
+
+    Raises
+    ------
+    UsageError
+        The variable is no number from 0.
+    """
+    text = os.environ.get(_LIMIT) or str(_DEFAULT_GIB)
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = -1.0
+    if not 0 <= limit < float("inf"):
+        raise UsageError(f"{_LIMIT}={text}: expected a number of GiB, such as 10")
+    return int(limit * _GIB)
+
+
+class StatisticsCache:
+    """Entries on this machine's disk.
+
+    Parameters
+    ----------
+    folder : Path | None
+        Where; None: `cache_folder`. It is made when the first entry is stored.
+    limit_bytes : int | None
+        Entries that were not used for longest are removed beyond this; None: `cache_limit_bytes`.
+    note : callable
+        Told, in a line, when an entry cannot be read or stored.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        limit_bytes: int | None = None,
+        note: Callable[[str], object] = lambda _line: None,
+    ) -> None:
+        self.folder = cache_folder() if folder is None else folder
+        self.limit_bytes = cache_limit_bytes() if limit_bytes is None else limit_bytes
+        self._note = note
+
+    def load(self, key: str) -> Entry | None:
+        """Return the entry of a key; None if there is none that can be read."""
+        path = self._path(key)
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            about = json.loads(arrays.pop(_ABOUT).tobytes())
+            os.utime(path)  # used now: the last to be removed
+        except FileNotFoundError:
+            return None
+        except _DAMAGED as error:
+            self._note(f"{path}: the cached entry cannot be read ({error}); it is computed again")
+            return None
+        return Entry(arrays, about)
+
+    def fits(self, size_bytes: int) -> bool:
+        """Whether an entry of that size is stored; said where it is not."""
+        if size_bytes <= self.limit_bytes:
+            return True
+        self._note(
+            f"{size_bytes / _GIB:.1f} GiB of statistics are not cached: the cache holds "
+            f"{self.limit_bytes / _GIB:g} GiB ({_LIMIT} changes that)"
+        )
+        return False
+
+    def store(self, key: str, entry: Entry) -> None:
+        """Keep an entry, if it fits; a place that cannot be written to is told and left alone."""
+        if not self.fits(entry.size_bytes):
+            return
+        about = np.frombuffer(json.dumps(dict(entry.about)).encode(), dtype=np.uint8)
+        try:
+            with (
+                AtomicPath(self._path(key), overwrite=True) as temporary,
+                temporary.open("wb") as file,
+            ):
+                np.savez(file, allow_pickle=False, **{**entry.arrays, _ABOUT: about})
+            self._trim(keep=self._path(key))
+        except OSError as error:
+            reason = error.strerror or error
+            self._note(f"{self.folder}: the statistics cannot be cached ({reason})")
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.npz"
+
+    def _trim(self, *, keep: Path) -> None:
+        """Remove the entries that were not used for longest until the rest fits."""
+        found = []
+        for path in self.folder.glob("*.npz"):
+            with contextlib.suppress(FileNotFoundError):  # another process trims too
+                status = path.stat()
+                found.append((path == keep, status.st_mtime_ns, status.st_size, path))
+        total = sum(size for _, _, size, _ in found)
+        for is_new, _, size, path in sorted(found):
+            if total <= self.limit_bytes or is_new:
+                break
+            path.unlink(missing_ok=True)
+            total -= size

@@ -1,0 +1,153 @@
+"""The cache of real sides: found by content, never stale, small enough, safe with two processes."""
+
+import multiprocessing
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pgan_toolkit.errors import UsageError
+from pgan_toolkit.evaluation.cache import (
+    Entry,
+    StatisticsCache,
+    cache_folder,
+    cache_key,
+    cache_limit_bytes,
+)
+
+KEY = "0" * 64
+
+
+def entry(seed: int = 0, *, count: int = 100) -> Entry:
+    return Entry({"sum": np.random.default_rng(seed).normal(size=count)}, {"sizes": {"64x64": 3}})
+
+
+def test_what_is_stored_comes_back(tmp_path: Path) -> None:
+    cache = StatisticsCache(tmp_path / "new" / "folder")
+    assert cache.load(KEY) is None
+    cache.store(KEY, entry())
+    found = cache.load(KEY)
+    assert found is not None
+    assert np.array_equal(found.arrays["sum"], entry().arrays["sum"])
+    assert found.about == {"sizes": {"64x64": 3}}
+    assert list(found.arrays) == ["sum"]
+    assert [path.name for path in cache.folder.iterdir()] == [f"{KEY}.npz"]
+
+
+def test_the_key_sees_every_part_and_no_order() -> None:
+    parts = {"pictures": ["a", "b"], "extractor": "x"}
+    assert cache_key(parts) == cache_key(dict(reversed(parts.items())))
+    others = [
+        {**parts, "pictures": ["b", "a"]}, {**parts, "pictures": ["a"]},
+        {**parts, "extractor": "y"}, {**parts, "seed": 0}, {"pictures": ["a", "b"]},
+    ]  # fmt: skip
+    assert len({cache_key(each) for each in [parts, *others]}) == 6
+
+
+def test_the_key_sees_the_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = cache_key({})
+    monkeypatch.setattr("pgan_toolkit.evaluation.cache._VERSION", 2)
+    assert cache_key({}) != before
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", b"no zip file"])
+def test_a_damaged_entry_is_told_and_computed_again(tmp_path: Path, damage: bytes) -> None:
+    notes: list[str] = []
+    cache = StatisticsCache(tmp_path, note=notes.append)
+    (tmp_path / f"{KEY}.npz").write_bytes(damage)
+    assert cache.load(KEY) is None
+    assert "computed again" in notes[0]
+    cache.store(KEY, entry())
+    assert cache.load(KEY) is not None
+
+
+@pytest.mark.parametrize("at", [0.3, 0.6, 0.99])
+def test_a_flipped_byte_or_a_short_file_is_seen(tmp_path: Path, at: float) -> None:
+    cache = StatisticsCache(tmp_path)
+    cache.store(KEY, entry(count=2000))
+    path = tmp_path / f"{KEY}.npz"
+    data = bytearray(path.read_bytes())
+    path.write_bytes(data[: int(len(data) * at)])
+    assert cache.load(KEY) is None
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert cache.load(KEY) is None
+
+
+def test_an_entry_cannot_smuggle_in_objects(tmp_path: Path) -> None:
+    np.savez(tmp_path / f"{KEY}.npz", about=np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    notes: list[str] = []
+    assert StatisticsCache(tmp_path, note=notes.append).load(KEY) is None
+    assert len(notes) == 1
+
+
+def test_what_was_not_used_for_longest_goes_first(tmp_path: Path) -> None:
+    cache = StatisticsCache(tmp_path, limit_bytes=3500)
+    keys = [str(digit) * 64 for digit in range(4)]
+    for age, key in enumerate(keys[:3]):
+        cache.store(key, entry(count=50))
+        os.utime(tmp_path / f"{key}.npz", (age, age))
+    cache.load(keys[0])
+    size = (tmp_path / f"{keys[0]}.npz").stat().st_size
+    assert 3 * size < 3500 < 4 * size
+    cache.store(keys[3], entry(count=50))
+    left = {path.stem for path in tmp_path.iterdir()}
+    assert left == {keys[0], keys[2], keys[3]}
+
+
+def test_an_entry_larger_than_the_limit_is_told_and_not_kept(tmp_path: Path) -> None:
+    notes: list[str] = []
+    cache = StatisticsCache(tmp_path / "cache", limit_bytes=100, note=notes.append)
+    cache.store(KEY, entry())
+    assert "not cached" in notes[0]
+    assert "PGAN_TOOLKIT_CACHE_GIB" in notes[0]
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    notes: list[str] = []
+    cache = StatisticsCache(tmp_path / "file" / "cache", note=notes.append)
+    cache.store(KEY, entry())
+    assert "cannot be cached" in notes[0]
+    assert cache.load(KEY) is None
+
+
+def _store_often(folder: Path) -> None:
+    cache = StatisticsCache(folder, limit_bytes=6000)
+    for number in range(30):
+        cache.store(f"{number % 5}" * 64, entry(number % 5))
+
+
+def test_processes_that_write_and_read_the_same_entries_do_no_harm(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_store_often, args=(tmp_path,)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    notes: list[str] = []
+    cache = StatisticsCache(tmp_path, note=notes.append)
+    while any(writer.is_alive() for writer in writers):
+        for number in range(5):
+            found = cache.load(f"{number}" * 64)
+            if found is not None:
+                assert np.array_equal(found.arrays["sum"], entry(number).arrays["sum"])
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert notes == []
+
+
+def test_the_place_and_the_limit_come_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PGAN_TOOLKIT_CACHE", "PGAN_TOOLKIT_CACHE_GIB"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "pgan-toolkit" / "statistics"
+    monkeypatch.setenv("PGAN_TOOLKIT_CACHE", str(tmp_path / "mine"))
+    assert cache_folder() == tmp_path / "mine" / "statistics"
+    assert cache_limit_bytes() == 10 * 2**30
+    monkeypatch.setenv("PGAN_TOOLKIT_CACHE_GIB", "0.5")
+    assert StatisticsCache().limit_bytes == 2**29
+    monkeypatch.setenv("PGAN_TOOLKIT_CACHE_GIB", "much")
+    with pytest.raises(UsageError, match="PGAN_TOOLKIT_CACHE_GIB=much"):
+        cache_limit_bytes()
