@@ -1,0 +1,290 @@
+"""Public weight files: where they are looked for, and whether they are what they should be.
+
+In this order: the file that the user names; the folder in the environment variable
+PGAN_TOOLKIT_WEIGHTS; the cache folder; a download into the cache folder. A public file is taken
+only with its published SHA-256 digest. A file that the user names may be another one, of weights of
+his own: it must have exactly the tensors of the network, and its digest goes into the results.
+"""
+
+import importlib.resources
+import io
+import json
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from torch import Tensor
+
+from pgan_toolkit.digests import bytes_digest
+from pgan_toolkit.errors import DataError, SetupError
+from pgan_toolkit.evaluation.downloads import Download, fetch
+from pgan_toolkit.progress import ProgressMode
+from pgan_toolkit.storage import read_file
+
+__all__ = [
+    "WEIGHTS_VARIABLE",
+    "PublicFile",
+    "StoredTensors",
+    "cache_folder",
+    "find_weights",
+    "public_file",
+    "read_tensors",
+    "require_tensors",
+]
+
+WEIGHTS_VARIABLE = "PGAN_TOOLKIT_WEIGHTS"
+_MANIFEST = "extractors.json"
+_FORMAT = ("pgan-toolkit extractors", 1)
+_NAMED_IN_MESSAGES = 4
+
+
+@dataclass(frozen=True)
+class PublicFile:
+    """A weight file that others publish.
+
+    Attributes
+    ----------
+    name : str
+        Its file name.
+    size_bytes : int
+        Its size.
+    sha256 : str
+        Its digest, or the first digits of it, 8 or more.
+    url : str
+        Where it is downloaded.
+    """
+
+    name: str
+    size_bytes: int
+    sha256: str
+    url: str
+
+    def is_it(self, digest: str) -> bool:
+        """Whether a file of that SHA-256 digest is this one."""
+        return digest.startswith(self.sha256)
+
+
+@dataclass(frozen=True)
+class StoredTensors:
+    """The contents of a weight file.
+
+    Attributes
+    ----------
+    path : Path
+        Where it was read.
+    sha256 : str
+        Digest of the bytes that were read.
+    tensors : Mapping of str to Tensor
+        As stored, on the CPU.
+    """
+
+    path: Path
+    sha256: str
+    tensors: Mapping[str, Tensor]
+
+
+def public_file(extractor: str) -> PublicFile:
+    """Return the public weight file of an extractor: "inception-2015-12-05" or "vgg16".
+
+    Raises
+    ------
+    DataError
+        The installed manifest is damaged, or has no such extractor.
+    """
+    text = (importlib.resources.files("pgan_data_manifests") / _MANIFEST).read_text("utf-8")
+    try:
+        manifest = json.loads(text)
+        if (manifest["format"], manifest["version"]) != _FORMAT:
+            raise ValueError(f"format {manifest['format']!r}, version {manifest['version']!r}")
+        entry = {entry["name"]: entry for entry in manifest["extractors"]}[extractor]
+        file = entry["file"]
+        return PublicFile(file["name"], file["bytes"], file["sha256"], entry["url"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{_MANIFEST}: nothing usable about {extractor!r} ({error!r}); the installation is "
+            "damaged: install pgan-toolkit again"
+        ) from error
+
+
+def cache_folder() -> Path:
+    """Where downloaded weights are kept: in XDG_CACHE_HOME, or ~/.cache."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # The standard says that a relative path there is to be ignored.
+    root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"  # noqa: PTH117
+    return root / "pgan-toolkit" / "weights"
+
+
+def find_weights(
+    file: PublicFile,
+    *,
+    weights: Path | None = None,
+    download: bool = True,
+    progress: ProgressMode = "auto",
+) -> Path:
+    """Return where a weight file is, after a download where it is nowhere.
+
+    Parameters
+    ----------
+    file : PublicFile
+        The public file.
+    weights : Path | None
+        The file that the user named, which goes before all others.
+    download : bool
+        Whether it may be downloaded.
+    progress : {"auto", "quiet"}
+        How the download is shown.
+
+    Raises
+    ------
+    SetupError
+        There is none, and none can be downloaded. The message names the places.
+    DataError
+        What was downloaded is another file.
+    """
+    if weights is not None:
+        return weights
+    folders = [cache_folder()] if _named_folder() is None else [_named_folder(), cache_folder()]
+    for folder in folders:
+        if folder is not None and (folder / file.name).exists():
+            return folder / file.name
+    remedy = _remedy(file)
+    if not download:
+        raise SetupError(f"{file.name}: not found, and downloads are off; {remedy}")
+    wanted = Download(file.url, cache_folder() / file.name, file.size_bytes, file.sha256)
+    return fetch(wanted, remedy=remedy, progress=progress)
+
+
+def read_tensors(path: Path, *, expected: PublicFile, own: bool) -> StoredTensors:
+    """Read a weight file, whole and once: .safetensors, or what torch.save wrote.
+
+    Nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    expected : PublicFile
+        What it should be.
+    own : bool
+        Whether it may be another file, of the user's own weights.
+
+    Raises
+    ------
+    DataError
+        It cannot be read, is no weight file, or is not the public one though it should be. The
+        message has the digest that was found and the one expected.
+    """
+    data = read_file(path)
+    digest = bytes_digest(data)
+    found = f"SHA-256 {digest}, {len(data):,} bytes; expected {_described(expected)}"
+    if not own and not expected.is_it(digest):
+        raise DataError(f"{path}: {found}; remove it, and it is downloaded again")
+    try:
+        tensors = load_safetensors(data) if path.suffix == ".safetensors" else _unpickled(data)
+    except (SafetensorError, pickle.UnpicklingError, EOFError, OSError) as error:
+        raise _unreadable(path, error, found) from error
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise _unreadable(path, error, found) from error
+    return StoredTensors(path, digest, tensors)
+
+
+def require_tensors(
+    stored: StoredTensors, shapes: Mapping[str, torch.Size], *, unused: tuple[str, ...] = ()
+) -> dict[str, Tensor]:
+    """Return the tensors of a network in float32, or refuse the file.
+
+    Parameters
+    ----------
+    stored : StoredTensors
+        What was read.
+    shapes : Mapping of str to torch.Size
+        Every tensor that the network needs.
+    unused : tuple of str
+        Starts or ends of names that a file may have besides.
+
+    Raises
+    ------
+    DataError
+        Tensors are missing, too many, of another shape, whole numbers, or not finite.
+    """
+    extra = [
+        name
+        for name in stored.tensors
+        if name not in shapes and not name.startswith(unused) and not name.endswith(unused)
+    ]
+    wrong = [
+        f"{name}: {_shown(stored.tensors.get(name))}, expected {tuple(shape)}"
+        for name, shape in shapes.items()
+        if not _fits(stored.tensors.get(name), shape)
+    ]
+    problems = wrong + [f"{name}: not a tensor of this network" for name in extra]
+    if problems:
+        more = len(problems) - _NAMED_IN_MESSAGES
+        listed = "; ".join(problems[:_NAMED_IN_MESSAGES]) + (f"; {more} more" if more > 0 else "")
+        raise DataError(f"{stored.path}: SHA-256 {stored.sha256}: the tensors do not fit: {listed}")
+    return {name: _finite(stored, name) for name in shapes}
+
+
+def _named_folder() -> Path | None:
+    """The folder of the environment variable. Raises SetupError where it is none."""
+    name = os.environ.get(WEIGHTS_VARIABLE)
+    if not name:
+        return None
+    if not Path(name).is_dir():
+        raise SetupError(f"{WEIGHTS_VARIABLE}={name}: not a folder; name one that holds the files")
+    return Path(name)
+
+
+def _remedy(file: PublicFile) -> str:
+    return (
+        f"get {_described(file)} from {file.url} and put it into {cache_folder()} or a folder "
+        f"that {WEIGHTS_VARIABLE} names, or give it by --weights"
+    )
+
+
+def _described(file: PublicFile) -> str:
+    whole = len(file.sha256) == len(bytes_digest(b""))
+    digest = file.sha256 if whole else f"that begins with {file.sha256}"
+    return f"{file.name} (SHA-256 {digest}, {file.size_bytes:,} bytes)"
+
+
+def _unpickled(data: bytes) -> Mapping[str, Tensor]:
+    content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in content.items()
+    ):
+        raise ValueError(f"holds {type(content).__name__}; expected tensors by name")
+    return content
+
+
+def _unreadable(path: Path, error: Exception, found: str) -> DataError:
+    return DataError(
+        f"{path}: not a readable weight file ({type(error).__name__}: {error!s:.120}): {found}; "
+        "it is damaged or another file: get it again"
+    )
+
+
+def _fits(tensor: Tensor | None, shape: torch.Size) -> bool:
+    return tensor is not None and tensor.shape == shape and tensor.is_floating_point()
+
+
+def _shown(tensor: Tensor | None) -> str:
+    if tensor is None:
+        return "missing"
+    kind = "" if tensor.is_floating_point() else f" of {tensor.dtype}"
+    return f"{tuple(tensor.shape)}{kind}"
+
+
+def _finite(stored: StoredTensors, name: str) -> Tensor:
+    tensor = stored.tensors[name].float()
+    if not bool(tensor.isfinite().all()):
+        raise DataError(
+            f"{stored.path}: SHA-256 {stored.sha256}: the tensor {name} has values that are "
+            "infinite or no numbers; get the weights again"
+        )
+    return tensor
