@@ -23,6 +23,7 @@ _COMMANDS = {
     "data": ("pgan_cli.data:data", "Inspect, verify, convert or show a dataset."),
     "demo": ("pgan_cli.demo:demo", "Build a small dataset from sample pictures made on the spot."),
     "doctor": ("pgan_cli.doctor:doctor", "Say what this machine has, and what is missing."),
+    "modes": ("pgan_cli.modes:modes", "Count the modes of generated stacked MNIST, and their KL."),
     "rank": ("pgan_cli.rank:rank", "Score the quality of any pictures, best first."),
     "restore": ("pgan_cli.restore:restore", "Remove JPEG artifacts and enlarge."),
     "restore-score": (
