@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from pgan_cli.data_stacked_mnist import stacked_mnist
 
 from pgan_toolkit.errors import CheckFailed, DataError, UsageError
 from pgan_toolkit.imaging import RED, Section, Tile, contact_sheet, encode_png, shrink_to_fit
@@ -50,6 +51,9 @@ def data() -> None:
     SRC is a folder of pictures (any depth, PNG, JPEG, WebP, ...), a zip file of them, or an HDF5
     file; its contents tell which. docs/formats.md describes every layout.
     """
+
+
+data.add_command(stacked_mnist)
 
 
 @data.command(
