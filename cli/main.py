@@ -23,6 +23,7 @@ _COMMANDS = {
     "data": ("pgan_cli.data:data", "Inspect, verify, convert or show a dataset."),
     "demo": ("pgan_cli.demo:demo", "Build a small dataset from sample pictures made on the spot."),
     "doctor": ("pgan_cli.doctor:doctor", "Say what this machine has, and what is missing."),
+    "ms-ssim": ("pgan_cli.ms_ssim:ms_ssim", "Measure how alike the pictures of a set are."),
     "modes": ("pgan_cli.modes:modes", "Count the modes of generated stacked MNIST, and their KL."),
     "rank": ("pgan_cli.rank:rank", "Score the quality of any pictures, best first."),
     "restore": ("pgan_cli.restore:restore", "Remove JPEG artifacts and enlarge."),
@@ -30,6 +31,7 @@ _COMMANDS = {
         "pgan_cli.restore_score:restore_score",
         "Score a restorer by PSNR and SSIM, as the published tables do.",
     ),
+    "swd": ("pgan_cli.swd:swd", "Measure the sliced Wasserstein distance of two sets."),
     "train-digits": (
         "pgan_cli.train_digits:train_digits",
         "Train the classifier of digits that `modes` uses.",
