@@ -2,22 +2,40 @@
 
 import json
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pgan_toolkit.metrics.result import Result
+if TYPE_CHECKING:  # it would load torch, which --help does without
+    from pgan_toolkit.evaluation.streams import ImageStream
+    from pgan_toolkit.metrics.result import Result
 
-__all__ = ["result_table", "show_results", "write_results"]
+__all__ = ["finish", "result_table", "show_results", "write_results"]
 
 _FORMAT = "pgan-toolkit results"
 _VERSION = 1
 _NAME_WIDTH = 14
+_LINE_WIDTH = 100
 
 
-def show_results(results: Mapping[str, Result]) -> None:
+def finish(
+    results: "Mapping[str, Result]",
+    *,
+    place: Path | None,
+    streams: "Sequence[ImageStream]",
+    quiet: bool,
+) -> None:
+    """Write results where they were asked for, and show them unless told to be quiet."""
+    if place is not None:
+        write_results(place, results, sets=[stream.describe() for stream in streams])
+    if not quiet:
+        show_results(results)
+
+
+def show_results(results: "Mapping[str, Result]") -> None:
     """Print each result as a table, and its warnings on standard error.
 
     Parameters
@@ -32,7 +50,7 @@ def show_results(results: Mapping[str, Result]) -> None:
             click.echo(f"warning: {f'{title}: ' if len(results) > 1 else ''}{warning}", err=True)
 
 
-def result_table(result: Result, *, title: str = "") -> str:
+def result_table(result: "Result", *, title: str = "") -> str:
     """Return a result as lines of text.
 
     Parameters
@@ -63,7 +81,7 @@ def result_table(result: Result, *, title: str = "") -> str:
 
 
 def write_results(
-    place: Path, results: Mapping[str, Result], *, sets: Sequence[Mapping[str, Any]] = ()
+    place: Path, results: "Mapping[str, Result]", *, sets: Sequence[Mapping[str, Any]] = ()
 ) -> None:
     """Write results as JSON; numbers that are not finite become null.
 
@@ -93,7 +111,8 @@ def _row(name: str, value: float, error: float | None) -> str:
 
 
 def _fact(name: str, text: str) -> str:
-    return f"  {name:{_NAME_WIDTH}}{text}"
+    wrapped = textwrap.wrap(text, _LINE_WIDTH - 2 - _NAME_WIDTH, break_long_words=False)
+    return f"  {name:{_NAME_WIDTH}}" + f"\n{'':{_NAME_WIDTH + 2}}".join(wrapped)
 
 
 def _number(value: float) -> str:

@@ -14,10 +14,11 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,28 +35,24 @@ _FOLDER, _LIMIT = "PGAN_TOOLKIT_CACHE", "PGAN_TOOLKIT_CACHE_GIB"
 _DEFAULT_GIB = 10.0
 _GIB = 2**30
 _ABOUT = "about"
+Value = TypeVar("Value")
 _DAMAGED = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """What is stored under a key.
+    """What was stored under a key.
 
     Attributes
     ----------
     arrays : Mapping of str to array
-        Numbers; no objects.
+        Read one by one as they are asked for, so that they need not fit in memory together.
     about : Mapping of str to what JSON holds
         What else is to be known of them.
     """
 
-    arrays: Mapping[str, NDArray[np.generic]]
+    arrays: Mapping[str, NDArray[Any]]
     about: Mapping[str, Any]
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of the arrays."""
-        return sum(array.nbytes for array in self.arrays.values())
 
 
 def cache_key(parts: Mapping[str, Any]) -> str:
@@ -76,8 +73,10 @@ def cache_folder() -> Path:
     base = os.environ.get(_FOLDER)
     if base:
         return Path(base).expanduser() / "statistics"
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser() / "pgan-toolkit" / "statistics"
+    home = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # The standard says that a relative path there is to be ignored.
+    root = home if home.is_absolute() else Path.home() / ".cache"
+    return root / "pgan-toolkit" / "statistics"
 
 
 def cache_limit_bytes() -> int:
@@ -122,42 +121,51 @@ class StatisticsCache:
         self.limit_bytes = cache_limit_bytes() if limit_bytes is None else limit_bytes
         self._note = note
 
-    def load(self, key: str) -> Entry | None:
-        """Return the entry of a key; None if there is none that can be read."""
+    def load(self, key: str, build: Callable[[Entry], Value]) -> Value | None:
+        """Return what `build` makes of the entry of a key; None if there is none to be read."""
         path = self._path(key)
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            about = json.loads(arrays.pop(_ABOUT).tobytes())
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                built = build(Entry(arrays, json.loads(arrays[_ABOUT].tobytes())))
             os.utime(path)  # used now: the last to be removed
         except FileNotFoundError:
             return None
         except _DAMAGED as error:
             self._note(f"{path}: the cached entry cannot be read ({error}); it is computed again")
             return None
-        return Entry(arrays, about)
+        return built
 
-    def fits(self, size_bytes: int) -> bool:
-        """Whether an entry of that size is stored; said where it is not."""
-        if size_bytes <= self.limit_bytes:
-            return True
-        self._note(
-            f"{size_bytes / _GIB:.1f} GiB of statistics are not cached: the cache holds "
-            f"{self.limit_bytes / _GIB:g} GiB ({_LIMIT} changes that)"
-        )
-        return False
+    def store(
+        self,
+        key: str,
+        arrays: Iterable[tuple[str, NDArray[Any]]],
+        about: Mapping[str, Any],
+        *,
+        size_bytes: int,
+    ) -> None:
+        """Keep an entry, if it fits; a place that cannot be written to is told and left alone.
 
-    def store(self, key: str, entry: Entry) -> None:
-        """Keep an entry, if it fits; a place that cannot be written to is told and left alone."""
-        if not self.fits(entry.size_bytes):
+        Parameters
+        ----------
+        key : str
+            Of `cache_key`.
+        arrays : iterable of (name, array)
+            Taken and written one by one, so that they need not fit in memory together.
+        about : Mapping
+            What JSON holds.
+        size_bytes : int
+            Of all arrays.
+        """
+        if size_bytes > self.limit_bytes:
+            self._note(
+                f"{size_bytes / _GIB:.1f} GiB of statistics are not cached: the cache holds "
+                f"{self.limit_bytes / _GIB:g} GiB ({_LIMIT} changes that)"
+            )
             return
-        about = np.frombuffer(json.dumps(dict(entry.about)).encode(), dtype=np.uint8)
+        described = np.frombuffer(json.dumps(dict(about)).encode(), dtype=np.uint8)
         try:
-            with (
-                AtomicPath(self._path(key), overwrite=True) as temporary,
-                temporary.open("wb") as file,
-            ):
-                np.savez(file, allow_pickle=False, **{**entry.arrays, _ABOUT: about})
+            with AtomicPath(self._path(key), overwrite=True) as temporary:
+                _write_npz(temporary, chain([(_ABOUT, described)], arrays))
             self._trim(keep=self._path(key))
         except OSError as error:
             reason = error.strerror or error
@@ -179,3 +187,11 @@ class StatisticsCache:
                 break
             path.unlink(missing_ok=True)
             total -= size
+
+
+def _write_npz(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
+    """As `numpy.savez`, which would hold all arrays at once."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)

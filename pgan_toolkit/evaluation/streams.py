@@ -7,8 +7,8 @@ metric knows an image.
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -20,7 +20,7 @@ import torch
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.engines import available_cores
-from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.evaluation.content import Identity, PictureReader, set_digest
 from pgan_toolkit.evaluation.threads import threaded_map
 from pgan_toolkit.metrics.accumulator import Statistics
@@ -30,7 +30,15 @@ from pgan_toolkit.randomness import generator
 from pgan_toolkit.storage import ImageSource, StoredSource, open_source
 from pgan_toolkit.storage.encodings import loss_of
 
-__all__ = ["BATCH_BYTES", "Batch", "ImageStream", "StreamSettings", "choose_images", "feed"]
+__all__ = [
+    "BATCH_BYTES",
+    "Batch",
+    "ImageStream",
+    "StreamSettings",
+    "choose_images",
+    "enough_memory",
+    "feed",
+]
 
 BATCH_BYTES = 16 * 2**20
 """Decoded pictures of one batch, at most, unless a single one takes more."""
@@ -152,6 +160,10 @@ class ImageStream:
         """(height, width) -> pictures, of the last pass; only the first picture's before one."""
         return dict(self._sizes or {self.size: 1})
 
+    def recall_sizes(self, sizes: Mapping[tuple[int, int], int]) -> None:
+        """Set what `sizes` gives, from an earlier pass over the very same pictures."""
+        self._sizes = Counter(sizes)
+
     def take(self, images: int) -> "ImageStream":
         """Return a stream of so many of these pictures at most, as the seed chooses them."""
         if images >= len(self):
@@ -262,6 +274,7 @@ class ImageStream:
             "path": self.path,
             "images": len(self),
             "images_in_set": len(self.source),
+            "chosen_by_seed": None if len(self) == len(self.source) else self.settings.seed,
             "sizes": {f"{width}x{height}": n for (height, width), n in self.sizes.items()},
             "encodings": dict(self.encodings()),
             "unreadable": list(self.bad),
@@ -353,8 +366,9 @@ def feed(
     *statistics: Statistics,
     sizes: Literal["one", "any"] = "one",
     label: str = "reading",
+    device: torch.device | str = "cpu",
 ) -> None:
-    """Give every picture of a stream to each of the statistics.
+    """Give every picture of a stream to each of the statistics, on the device.
 
     Raises
     ------
@@ -363,8 +377,28 @@ def feed(
     """
     with closing(stream.batches(sizes=sizes, label=label)) as batches:
         for batch in batches:
-            for each in statistics:
-                each.update(batch.images, first=batch.first)
+            with enough_memory(device):
+                images = batch.images.to(device)
+                for each in statistics:
+                    each.update(images, first=batch.first)
+
+
+@contextmanager
+def enough_memory(device: torch.device | str) -> Iterator[None]:
+    """Say what to do where a device's memory did not suffice, even for small batches.
+
+    Raises
+    ------
+    SetupError
+        In place of torch's own error.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise SetupError(
+            f"{device}: not enough free memory ({error}); end other programs on it, use a smaller "
+            "--batch-size, or --device cpu"
+        ) from error
 
 
 def _draw(total: int, *, seed: int) -> list[int]:

@@ -1,0 +1,111 @@
+"""Options that the commands of metrics share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from pgan_cli.options import quiet_option
+
+if TYPE_CHECKING:  # it would load torch, which --help does without
+    from pgan_toolkit.evaluation.cache import StatisticsCache
+    from pgan_toolkit.evaluation.streams import StreamSettings
+
+__all__ = [
+    "Reading",
+    "json_option",
+    "metric_device_option",
+    "no_cache_option",
+    "open_cache",
+    "set_argument",
+    "stream_options",
+    "stream_settings",
+    "weights_option",
+]
+
+Reading = dict[str, Any]
+"""Values of `stream_options`, but for --quiet."""
+
+json_option = click.option(
+    "--json",
+    "report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the result here as well, with all that it was made from.",
+)
+metric_device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="Where to compute: auto (the GPU where there is one), cpu, cuda or cuda:N.",
+)
+no_cache_option = click.option(
+    "--no-cache", is_flag=True, help="Neither look up nor keep what is computed of the real side."
+)
+weights_option = click.option(
+    "--weights",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The network's weight file.  [default: the public one, downloaded once]",
+)
+
+
+def set_argument(name: str, *, nargs: int = 1) -> Callable[[Any], Any]:
+    """Return an argument that names a set of pictures."""
+    return click.argument(name, nargs=nargs, required=True, type=click.Path(path_type=Path))
+
+
+def stream_options(*, images: int | None) -> Callable[[Any], Any]:
+    """Return a decorator that adds the options of how sets are read.
+
+    Parameters
+    ----------
+    images : int | None
+        How many images are used where nothing is said; None: all.
+    """
+    shown = "all" if images is None else f"{images}"
+    options = (
+        click.option(
+            "--images",
+            type=click.IntRange(min=1),
+            default=images,
+            help=f"Use so many of each set, at most.  [default: {shown}]",
+        ),
+        click.option(
+            "--seed",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="Of all that is drawn, the choice of images included.",
+        ),
+        click.option(
+            "--batch-size",
+            type=click.IntRange(min=1),
+            help="Pictures at a time.  [default: as many as 16 MiB hold]",
+        ),
+        click.option(
+            "--skip-bad", is_flag=True, help="Leave unreadable pictures out, with a warning."
+        ),
+        quiet_option,
+    )
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def stream_settings(reading: Reading, *, quiet: bool) -> "StreamSettings":
+    """Return the settings that the options of `stream_options` mean."""
+    from pgan_toolkit.evaluation.streams import StreamSettings
+
+    return StreamSettings(**reading, mode="quiet" if quiet else "auto")
+
+
+def open_cache(*, no_cache: bool, quiet: bool) -> "StatisticsCache | None":
+    """Return the cache of the real side, which tells its notes on standard error; None if none."""
+    from pgan_toolkit.evaluation.cache import StatisticsCache
+
+    if no_cache:
+        return None
+    return StatisticsCache(note=lambda line: None if quiet else click.echo(line, err=True))

@@ -1,0 +1,37 @@
+"""MS-SSIM of a stored set."""
+
+import torch
+
+from pgan_toolkit.evaluation.streams import ImageStream, feed
+from pgan_toolkit.metrics.ms_ssim import MsSsim
+from pgan_toolkit.metrics.result import Result
+from pgan_toolkit.metrics.structural_similarity import Convention
+
+__all__ = ["measure_ms_ssim"]
+
+
+def measure_ms_ssim(
+    fake: ImageStream,
+    *,
+    convention: Convention = "paper",
+    device: torch.device | str = "cpu",
+) -> Result:
+    """Return the mean MS-SSIM of consecutive pictures of a set.
+
+    Parameters
+    ----------
+    fake : ImageStream
+        The set.
+    convention : {"paper", "standard"}
+        As `pgan_toolkit.metrics.ms_ssim`.
+    device : torch.device | str
+        Where to compute.
+
+    Raises
+    ------
+    DataError
+        Fewer than two pictures, of several sizes, too small, or unreadable.
+    """
+    metric = MsSsim(convention=convention)
+    feed(fake, metric, label="comparing pairs", device=device)
+    return metric.compute().warned(*fake.warnings())

@@ -1,0 +1,102 @@
+"""What has to hold between the sets of one measurement, and what is told where it does not."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.evaluation.streams import ImageStream
+from pgan_toolkit.storage.encodings import loss_of
+
+__all__ = [
+    "equal_numbers",
+    "pair_warnings",
+    "require_distinct",
+    "require_one_size",
+]
+
+
+def require_distinct(paths: Sequence[Path]) -> None:
+    """Refuse a set that is given twice.
+
+    Raises
+    ------
+    UsageError
+        Two paths lead to the same place.
+    """
+    seen: dict[Path, Path] = {}
+    for path in paths:
+        place = path.expanduser().resolve()
+        if place in seen:
+            also = "" if seen[place] == path else f" (as {seen[place]})"
+            raise UsageError(f"{path}: given twice{also}; name each set once")
+        seen[place] = path
+
+
+def require_one_size(streams: Sequence[ImageStream]) -> None:
+    """Refuse sets whose first pictures differ in size, before all others are read.
+
+    Raises
+    ------
+    DataError
+        Two of them differ; or a first picture cannot be read.
+    """
+    first = streams[0]
+    for other in streams[1:]:
+        if other.size != first.size:
+            raise DataError(
+                f"{other.path}: pictures of {_text(other.size)} pixels, where {first.path} has "
+                f"{_text(first.size)}; crop or resize one set so that both have one size"
+            )
+
+
+def equal_numbers(
+    streams: Sequence[ImageStream],
+) -> tuple[tuple[ImageStream, ...], tuple[str, ...]]:
+    """Take the same number from each set, that of the smallest, and say what was left out."""
+    count = min(map(len, streams))
+    smallest = next(stream for stream in streams if len(stream) == count)
+    warnings = tuple(
+        f"{stream.path}: {count:,} of {len(stream):,} images are used, as many as "
+        f"{smallest.path} has"
+        for stream in streams
+        if len(stream) > count
+    )
+    return tuple(stream.take(count) for stream in streams), warnings
+
+
+def pair_warnings(real: ImageStream, fake: ImageStream) -> tuple[str, ...]:
+    """Say what is wrong with comparing two sets that were read."""
+    return (*_shared_pictures(real, fake), *_different_loss(real, fake))
+
+
+def _shared_pictures(real: ImageStream, fake: ImageStream) -> list[str]:
+    known = {identity.digest for identity in real.identities()}
+    of_fake = [identity.digest for identity in fake.identities()]
+    shared = sum(digest in known for digest in of_fake)
+    if not shared:
+        return []
+    if shared == len(of_fake):
+        what = "all its pictures are among the real ones, byte for byte"
+    else:
+        what = f"{shared:,} of {len(of_fake):,} pictures are among the real ones, byte for byte"
+    return [f"{fake.path}: {what}: the result says less of a generator, or nothing"]
+
+
+def _different_loss(real: ImageStream, fake: ImageStream) -> list[str]:
+    kinds = [
+        {loss_of(name) for name in stream.encodings()} - {"unknown"} for stream in (real, fake)
+    ]
+    if not all(kinds) or kinds[0] == kinds[1]:
+        return []
+    said = [
+        f"{stream.path} is {' and '.join(sorted(kind))} ({', '.join(stream.encodings())})"
+        for stream, kind in zip((real, fake), kinds, strict=True)
+    ]
+    return [
+        f"{said[0]}, {said[1]}: compression artifacts of one side alone count as a difference "
+        "between them"
+    ]
+
+
+def _text(size: tuple[int, int]) -> str:
+    return f"{size[1]}x{size[0]}"
