@@ -44,7 +44,7 @@ def _drawn(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     random = np.random.RandomState(zlib.crc32(name.encode()))
     if len(shape) > 1:
         deviation = math.sqrt(2 / math.prod(shape[1:]))
-        return np.float32(random.standard_normal(shape) * deviation)
+        return np.asarray(random.standard_normal(shape) * deviation, dtype=np.float32)
     if name.endswith(("running_var", "weight")):
         return random.uniform(0.5, 1.5, shape).astype(np.float32)
-    return (random.standard_normal(shape) * 0.1).astype(np.float32)
+    return np.asarray(random.standard_normal(shape) * 0.1, dtype=np.float32)
