@@ -71,10 +71,11 @@ def stacked_mnist(  # noqa: PLR0913 - one argument an option
 
     digits = load_mnist(src, split=cast("Split", split))
     chosen = guess_format(out) if format_name is None else format_name
-    mode = "quiet" if quiet else "auto"
     with (
         open_sink(out, format=chosen, overwrite=overwrite) as sink,
-        Progress(images, label="stacking", unit="picture", mode=mode) as bar,
+        Progress(
+            images, label="stacking", unit="picture", mode="quiet" if quiet else "auto"
+        ) as bar,
     ):
         for record in stacked_digits(digits, images=images, seed=seed, size_px=int(size)):
             sink.write(record)

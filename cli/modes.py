@@ -1,5 +1,6 @@
 """`pgan-toolkit modes`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from pgan_toolkit.evaluation.streams import ImageStream, StreamSettings
 from pgan_toolkit.imaging import encode_png
 from pgan_toolkit.imaging.histogram import draw_modes
 from pgan_toolkit.metrics.modes import MODES_IMAGES, MODES_REPEATS, DiscreteModes
+from pgan_toolkit.metrics.result import Result
 
 __all__ = ["modes"]
 
@@ -100,13 +102,19 @@ def modes(  # noqa: PLR0913 - one argument an option
     )
     with report_place(picture) as drawing, report_place(report) as table:
         counted, read = count_modes(stream, classifier=classifier, images=images, repeats=repeats)
-        results = {str(fake): counted.compute().warned(*read.warnings())}
+        results = {str(fake): _result(counted, read)}
         if drawing is not None:
             drawing.write_bytes(_drawn(counted, fake))
         if table is not None:
             write_results(table, results, sets=[read.describe()])
     if not quiet:
         show_results(results)
+
+
+def _result(counted: DiscreteModes, read: ImageStream) -> Result:
+    drawn = len(read) < len(read.source)
+    result = counted.compute().warned(*read.warnings())
+    return replace(result, seed=read.settings.seed if drawn else None)
 
 
 def _drawn(counted: DiscreteModes, fake: Path) -> bytes:

@@ -11,8 +11,8 @@ depend on how many images there are: of 25,600 drawn evenly from all modes the K
 average, not 0, and grows as 1/N.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64
@@ -58,6 +58,7 @@ _CONVENTION = (
 )
 
 
+@runtime_checkable
 class ChannelClassifier(Protocol):
     """What tells digits apart: a `DigitClassifier`, or any other; picklable.
 
@@ -184,7 +185,7 @@ class DiscreteModes:
     @property
     def histogram(self) -> Histogram:
         """Images by mode of all repeats that `compute` uses, int64 (1000,)."""
-        return np.sum(self._used(), axis=0, dtype=np.int64)
+        return _total(self._used())
 
     def compute(self) -> Result:
         """Return the means over the repeats: modes as value, `modes` and `kl` as components.
@@ -221,7 +222,7 @@ class DiscreteModes:
         whole = [
             counts for _, counts in sorted(self._counts.items()) if counts.sum() == self._images
         ]
-        return whole or [np.sum(list(self._counts.values()), axis=0)]
+        return whole or [_total(list(self._counts.values()))]
 
     def _add(self, repeat: int, counts: NDArray[np.int64]) -> None:
         self._counts[repeat] = self._counts.get(repeat, 0) + counts
@@ -338,4 +339,9 @@ def _cropped(images: ImageBatch) -> Tensor:
 def _modes(images: Tensor, classifier: ChannelClassifier) -> NDArray[np.int64]:
     digits = images.reshape(-1, DIGIT_SIZE_PX, DIGIT_SIZE_PX)
     classes = classifier(digits).cpu().numpy().astype(np.int64).reshape(-1, 3)
-    return classes @ np.array([1, 10, 100])
+    red, green, blue = classes.T
+    return red + 10 * green + 100 * blue
+
+
+def _total(histograms: Sequence[Histogram]) -> Histogram:
+    return np.asarray(np.sum(histograms, axis=0), np.int64)

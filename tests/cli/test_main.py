@@ -19,8 +19,8 @@ from pgan_toolkit import __version__
 from pgan_toolkit.errors import CheckFailed, DataError, Interrupted, SetupError, UsageError
 
 GROUP = {
-    "build-celebahq", "data", "demo", "doctor", "rank", "restore", "restore-score",
-    "train-restorer",
+    "build-celebahq", "data", "demo", "doctor", "modes", "rank", "restore", "restore-score",
+    "train-digits", "train-restorer",
 }  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def distort(digits: Tensor, how: Distortion, generator: np.random.Generator) -> 
         Sampled bilinearly.
     """
     count, size_px = len(digits), digits.shape[-1]
-    shape = (count, 1, size_px, size_px)
+    shape = [count, 1, size_px, size_px]
     grid = F.affine_grid(_affine(how, count, size_px, generator), shape, align_corners=False)
     grid = grid + _elastic(how, count, size_px, generator)
     return F.grid_sample(digits, grid.to(digits), align_corners=False)

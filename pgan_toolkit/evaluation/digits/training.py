@@ -131,7 +131,8 @@ class _Run:
         self.device = device
         self.digits = digits
         self.steps_an_epoch = len(digits) // settings.minibatch_size
-        self.network = _new_network(settings).to(device, memory_format=torch.channels_last)
+        self.network = _new_network(settings).to(device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = deepcopy(self.network).requires_grad_(requires_grad=False)
         self.optimiser = torch.optim.SGD(
             self.network.parameters(),

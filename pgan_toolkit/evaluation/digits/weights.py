@@ -78,7 +78,7 @@ def load_classifier(path: Path, *, device: torch.device) -> DigitClassifier:
         ) from error
     require_finite(path, tensors)
     network = _filled(path, DigitNet(_config(path, data)), tensors)
-    return DigitClassifier(network, identity=f"digits {bytes_digest(data)}", device=device)
+    return DigitClassifier(network, identity=f"digits sha256:{bytes_digest(data)}", device=device)
 
 
 def _filled(path: Path, network: DigitNet, tensors: Mapping[str, Tensor]) -> DigitNet:
