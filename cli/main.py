@@ -25,6 +25,10 @@ _COMMANDS = {
     "doctor": ("pgan_cli.doctor:doctor", "Say what this machine has, and what is missing."),
     "ms-ssim": ("pgan_cli.ms_ssim:ms_ssim", "Measure how alike the pictures of a set are."),
     "modes": ("pgan_cli.modes:modes", "Count the modes of generated stacked MNIST, and their KL."),
+    "neighbours": (
+        "pgan_cli.neighbours:neighbours",
+        "Find the training pictures that generated ones look most like.",
+    ),
     "rank": ("pgan_cli.rank:rank", "Score the quality of any pictures, best first."),
     "restore": ("pgan_cli.restore:restore", "Remove JPEG artifacts and enlarge."),
     "restore-score": (
