@@ -53,13 +53,15 @@ def set_argument(name: str, *, nargs: int = 1) -> Callable[[Any], Any]:
     return click.argument(name, nargs=nargs, required=True, type=click.Path(path_type=Path))
 
 
-def stream_options(*, images: int | None) -> Callable[[Any], Any]:
+def stream_options(*, images: int | None, of: str = "each set") -> Callable[[Any], Any]:
     """Return a decorator that adds the options of how sets are read.
 
     Parameters
     ----------
     images : int | None
         How many images are used where nothing is said; None: all.
+    of : str
+        Of what --images is, in its help.
     """
     shown = "all" if images is None else f"{images}"
     options = (
@@ -67,7 +69,7 @@ def stream_options(*, images: int | None) -> Callable[[Any], Any]:
             "--images",
             type=click.IntRange(min=1),
             default=images,
-            help=f"Use so many of each set, at most.  [default: {shown}]",
+            help=f"Use so many of {of}, at most.  [default: {shown}]",
         ),
         click.option(
             "--seed",

@@ -180,6 +180,10 @@ class ImageStream:
         """Return the key of the picture that a metric knows by this index."""
         return self.source.keys()[self.indices[position]]
 
+    def image(self, position: int) -> Image:
+        """Decode the picture that a metric knows by this index: uint8 (H, W, 3)."""
+        return self._read(self.indices[position])[0]
+
     def identities(self) -> Sequence[Identity]:
         """Return what each picture used is, in order; read anew each time unless just decoded.
 
