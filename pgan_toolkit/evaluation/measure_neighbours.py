@@ -4,6 +4,7 @@ import csv
 import io
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from pgan_toolkit.errors import UsageError
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
 from pgan_toolkit.evaluation.protocol import pair_warnings
 from pgan_toolkit.evaluation.streams import ImageStream, enough_memory
-from pgan_toolkit.imaging import AMBER, Section, Tile, contact_sheet
+from pgan_toolkit.imaging import Section, Tile, contact_sheet
 from pgan_toolkit.metrics.neighbours import NeighbourSearch
 
 __all__ = ["Found", "Neighbour", "NeighbourTable", "find_neighbours"]
@@ -73,7 +74,7 @@ class NeighbourTable:
     def draw(
         self, fake: ImageStream, real: ImageStream, *, rows: int = 64, tile_px: int = 128
     ) -> Image:
-        """Draw a row a fake picture, framed, followed by its neighbours with their distances.
+        """Draw a row a fake picture, followed by its neighbours with their distances.
 
         Parameters
         ----------
@@ -91,13 +92,13 @@ class NeighbourTable:
         """
         tiles = []
         for row in self.rows[:rows]:
-            tiles.append(Tile(fake.image(row.position), row.key, AMBER))
+            tiles.append(Tile(fake.image(row.position), f"fake {row.key}"))
             tiles += [
                 Tile(real.image(near.position), f"{near.key}\n{near.distance:.4g}")
                 for near in row.neighbours
             ]
         columns = 1 + len(self.rows[0].neighbours)
-        title = f"framed: {fake.path}; nearest of {self.searched:,} in {real.path}"
+        title = f"{_name(fake)}, and nearest of {self.searched:,} in {_name(real)}"
         return contact_sheet([Section(tiles, title)], columns=columns, tile_px=tile_px)
 
 
@@ -159,3 +160,7 @@ def find_neighbours(
     return NeighbourTable(
         rows, nearest.searched, extractor.identity, tuple(dict.fromkeys(warnings))
     )
+
+
+def _name(stream: ImageStream) -> str:
+    return Path(stream.path).name
