@@ -46,7 +46,7 @@ def cut(level: Array, random: np.random.Generator, *, patches: int = 128) -> Arr
     row = random.integers(0, height - 6, count * patches)[:, None, None, None]
     column = random.integers(0, width - 6, count * patches)[:, None, None, None]
     channel, y, x = np.ogrid[:3, :7, :7]
-    return level[image, channel, row + y, column + x]
+    return np.asarray(level[image, channel, row + y, column + x])
 
 
 def descriptors(images: NDArray[np.uint8], random: np.random.Generator) -> list[Array]:

@@ -1,7 +1,9 @@
 """Descriptors of a set, by image: in memory up to a budget, and in a temporary file beyond it."""
 
 import errno
+import os
 import tempfile
+import weakref
 from bisect import insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -150,6 +152,7 @@ class DescriptorStore:
         try:
             if self._file is None:
                 self._file = _temporary_file()
+                weakref.finalize(self, self._file.close)
             offset = self._file.seek(0, 2)
             left = np.ascontiguousarray(array).data.cast("B")
             while left:
@@ -170,13 +173,14 @@ class DescriptorStore:
         if self._file is None:
             raise RuntimeError("a block is said to lie in a file that was never begun")
         span = np.empty((stop - first, *shape), np.int16)
-        self._file.seek(offset + first * span[:1].nbytes)
+        offset += first * span[:1].nbytes
         left = span.data.cast("B")
         while left:
-            count = self._file.readinto(left)
+            # At an explicit offset, so that threads can read side by side.
+            count = os.preadv(self._file.fileno(), [left], offset)
             if not count:
                 raise SetupError("the temporary file of descriptors was cut short")
-            left = left[count:]
+            left, offset = left[count:], offset + count
         return span
 
 

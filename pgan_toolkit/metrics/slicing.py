@@ -1,8 +1,6 @@
 """Wasserstein distances of two sets of descriptors along random directions."""
 
 import math
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +11,7 @@ from torch import Tensor
 from pgan_toolkit.errors import SetupError
 from pgan_toolkit.metrics.descriptor_store import DescriptorStore
 from pgan_toolkit.metrics.descriptors import SwdSettings
+from pgan_toolkit.metrics.threads import parallel_map
 from pgan_toolkit.randomness import generator
 
 __all__ = ["DescriptorSet", "Slicer", "random_directions"]
@@ -77,14 +76,11 @@ class Slicer:
         Descriptors of either set at a level.
     device : torch.device
         Where to compute. A GPU that runs out of memory takes fewer directions at once.
-    threads : int | None
-        That sort on the CPU; None: as many as torch uses.
     """
 
-    def __init__(self, patches: int, *, device: torch.device, threads: int | None = None) -> None:
+    def __init__(self, patches: int, *, device: torch.device) -> None:
         self.patches = patches
         self.device = device
-        self._threads = threads or torch.get_num_threads()
         self._rows = self._fitting_rows()
         self._buffers: tuple[Tensor, Tensor] | None = None
 
@@ -143,7 +139,7 @@ class Slicer:
         offsets = self._project(real, level, directions, out=rows)
         offsets = offsets - self._project(fake, level, directions, out=others)
         if self.device.type == "cpu":
-            return self._sort_on_cpu(rows.numpy(), others.numpy(), offsets)
+            return _sort_on_cpu(rows.numpy(), others.numpy(), offsets)
         return _sort_on_gpu(rows, others, offsets)
 
     def _project(
@@ -161,32 +157,24 @@ class Slicer:
         scaled = directions * inverse
         weights = torch.from_numpy(scaled.astype(np.float32)).to(self.device)
         steps = torch.from_numpy(whole.astype(np.float32)).to(self.device)
-        start = 0
-        for piece in _pieces(chosen, level):
-            values = torch.from_numpy(piece).to(self.device).float().sub_(steps)
-            columns = slice(start, start + len(piece))
+
+        def project(first: int) -> None:
+            picks = chosen.picks[first : first + _IMAGES_A_PIECE]
+            piece = torch.from_numpy(chosen.store.read(level, picks))
+            values = piece.to(self.device).float().sub_(steps)
+            start = first * (self.patches // len(chosen.picks))
+            columns = out[:, start : start + len(values)]
             for row in range(0, len(weights), _DIRECTIONS_A_PRODUCT):
                 rows = slice(row, row + _DIRECTIONS_A_PRODUCT)
-                torch.mm(weights[rows], values.T, out=out[rows, columns])
-            start = columns.stop
+                torch.mm(weights[rows], values.T, out=columns[rows])
+
+        firsts = range(0, len(chosen.picks), _IMAGES_A_PIECE)
+        if self.device.type == "cpu":
+            parallel_map(project, firsts)
+        else:
+            for first in firsts:
+                project(first)
         return np.asarray(scaled @ (whole - mean.repeat(repeats)))
-
-    def _sort_on_cpu(
-        self, rows: NDArray[np.float32], others: NDArray[np.float32], offsets: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        def distance(number: int) -> float:
-            # NumPy sorts contiguous rows with AVX-512 or AVX2, many times as fast as torch, and
-            # lets other threads run meanwhile.
-            row, other = rows[number], others[number]
-            row.sort()
-            other.sort()
-            np.subtract(row, other, out=row)
-            np.add(row, np.float32(offsets[number]), out=row)
-            np.abs(row, out=row)
-            return float(row.mean(dtype=np.float64))
-
-        with ThreadPoolExecutor(self._threads) as pool:
-            return np.array(list(pool.map(distance, range(len(rows)))))
 
     def _new(self, shape: tuple[int, int]) -> Tensor:
         return torch.empty(shape, dtype=torch.float32, device=self.device)
@@ -210,9 +198,20 @@ class Slicer:
         torch.cuda.empty_cache()
 
 
-def _pieces(chosen: DescriptorSet, level: int) -> Iterator[NDArray[np.int16]]:
-    for start in range(0, len(chosen.picks), _IMAGES_A_PIECE):
-        yield chosen.store.read(level, chosen.picks[start : start + _IMAGES_A_PIECE])
+def _sort_on_cpu(
+    rows: NDArray[np.float32], others: NDArray[np.float32], offsets: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    def distance(number: int) -> float:
+        # NumPy sorts contiguous rows with AVX-512 or AVX2, many times as fast as torch does.
+        row, other = rows[number], others[number]
+        row.sort()
+        other.sort()
+        np.subtract(row, other, out=row)
+        np.add(row, np.float32(offsets[number]), out=row)
+        np.abs(row, out=row)
+        return float(row.mean(dtype=np.float64))
+
+    return np.array(parallel_map(distance, range(len(rows))))
 
 
 def _sort_on_gpu(rows: Tensor, others: Tensor, offsets: NDArray[np.float64]) -> NDArray[np.float64]:

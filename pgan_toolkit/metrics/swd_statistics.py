@@ -10,11 +10,14 @@ from pgan_toolkit.metrics.accumulator import next_range
 from pgan_toolkit.metrics.descriptor_store import DescriptorStore
 from pgan_toolkit.metrics.descriptors import Side, SwdSettings, cut_descriptors, swd_levels
 from pgan_toolkit.metrics.images import as_images
+from pgan_toolkit.metrics.threads import parallel_map
 
 __all__ = ["SwdStatistics", "size_text"]
 
-_PIXELS_A_BATCH = {"cpu": 2**18, "cuda": 2**23}
+_PIXELS_AT_ONCE = {"cpu": 2**17, "cuda": 2**23}
 """What the pyramids work on at once: few enough for a CPU's cache, enough to keep a GPU busy."""
+_PIECES = 32
+"""How many pieces of a batch the threads work on before the results are stored."""
 
 
 class SwdStatistics:
@@ -65,21 +68,9 @@ class SwdStatistics:
             return
         self._require_size((batch.shape[-2], batch.shape[-1]))
         indices = next_range(self._seen, first=first, count=len(batch))
-        step = self._images_at_once(batch)
-        start = 0
-        while start < len(batch):
-            part = indices[start : start + step]
-            try:
-                cut = cut_descriptors(
-                    batch[start : start + step], part, side=self.side, settings=self.settings
-                )
-            except torch.OutOfMemoryError:
-                if step == 1:
-                    raise
-                step //= 2
-                continue
-            self.store.add(part, cut)
-            start += len(part)
+        on_cpu = batch.device.type == "cpu"
+        take = self._take_on_cpu if on_cpu else self._take_on_gpu
+        take(batch, indices)
 
     def merge(self, other: "SwdStatistics") -> None:
         """Take over what another object has of the same set; no image twice."""
@@ -112,10 +103,39 @@ class SwdStatistics:
                 f"{size_text(self.size)}; the SWD takes images of one size: resize or crop them"
             )
 
-    @staticmethod
-    def _images_at_once(batch: Tensor) -> int:
-        pixels = _PIXELS_A_BATCH.get(batch.device.type, _PIXELS_A_BATCH["cpu"])
-        return max(pixels // (batch.shape[-2] * batch.shape[-1]), 1)
+    def _take_on_cpu(self, batch: Tensor, indices: range) -> None:
+        step = _images_at_once(batch)
+
+        def cut(start: int) -> list[NDArray[np.int16]]:
+            return self._cut(batch, indices, slice(start, start + step))
+
+        starts = range(0, len(batch), step)
+        for group in (starts[at : at + _PIECES] for at in range(0, len(starts), _PIECES)):
+            for start, levels in zip(group, parallel_map(cut, group), strict=True):
+                self.store.add(indices[start : start + step], levels)
+
+    def _take_on_gpu(self, batch: Tensor, indices: range) -> None:
+        step = _images_at_once(batch)
+        start = 0
+        while start < len(batch):
+            some = slice(start, start + step)
+            try:
+                levels = self._cut(batch, indices, some)
+            except torch.OutOfMemoryError:
+                if step == 1:
+                    raise
+                step //= 2
+                continue
+            self.store.add(indices[some], levels)
+            start = some.stop
+
+    def _cut(self, batch: Tensor, indices: range, some: slice) -> list[NDArray[np.int16]]:
+        return cut_descriptors(batch[some], indices[some], side=self.side, settings=self.settings)
+
+
+def _images_at_once(batch: Tensor) -> int:
+    pixels = _PIXELS_AT_ONCE["cpu" if batch.device.type == "cpu" else "cuda"]
+    return max(pixels // (batch.shape[-2] * batch.shape[-1]), 1)
 
 
 def size_text(size: tuple[int, int]) -> str:
