@@ -49,7 +49,7 @@ def test_a_set_is_at_no_distance_from_itself_and_order_does_not_matter() -> None
 def test_memory_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def found() -> list[float]:
         slicer = Slicer(210, device=CPU)
-        return slicer.distances(_set(1), _set(2), level=0, directions=DIRECTIONS).tolist()
+        return list(slicer.distances(_set(1), _set(2), level=0, directions=DIRECTIONS))
 
     threads = torch.get_num_threads()
     expected = found()
