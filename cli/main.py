@@ -23,11 +23,20 @@ _COMMANDS = {
     "data": ("pgan_cli.data:data", "Inspect, verify, convert or show a dataset."),
     "demo": ("pgan_cli.demo:demo", "Build a small dataset from sample pictures made on the spot."),
     "doctor": ("pgan_cli.doctor:doctor", "Say what this machine has, and what is missing."),
+    "inception-score": (
+        "pgan_cli.inception_score:inception_score",
+        "Measure how surely and evenly pictures fall into classes.",
+    ),
+    "kid": ("pgan_cli.kid:kid", "Measure the kernel distance of two sets."),
     "ms-ssim": ("pgan_cli.ms_ssim:ms_ssim", "Measure how alike the pictures of a set are."),
     "modes": ("pgan_cli.modes:modes", "Count the modes of generated stacked MNIST, and their KL."),
     "neighbours": (
         "pgan_cli.neighbours:neighbours",
         "Find the training pictures that generated ones look most like.",
+    ),
+    "precision-recall": (
+        "pgan_cli.precision_recall:precision_recall",
+        "Measure precision, recall, density and coverage.",
     ),
     "rank": ("pgan_cli.rank:rank", "Score the quality of any pictures, best first."),
     "restore": ("pgan_cli.restore:restore", "Remove JPEG artifacts and enlarge."),
