@@ -9,6 +9,7 @@ from pgan_cli.options import quiet_option
 
 if TYPE_CHECKING:  # it would load torch, which --help does without
     from pgan_toolkit.evaluation.cache import StatisticsCache
+    from pgan_toolkit.evaluation.extractors import FeatureExtractor
     from pgan_toolkit.evaluation.streams import StreamSettings
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "metric_device_option",
     "no_cache_option",
     "open_cache",
+    "open_inception",
     "set_argument",
     "stream_options",
     "stream_settings",
@@ -111,3 +113,12 @@ def open_cache(*, no_cache: bool, quiet: bool) -> "StatisticsCache | None":
     if no_cache:
         return None
     return StatisticsCache(note=lambda line: None if quiet else click.echo(line, err=True))
+
+
+def open_inception(*, weights: Path | None, device: str, quiet: bool) -> "FeatureExtractor":
+    """Return the network of FID, KID, inception score, precision and recall, on its device."""
+    from pgan_toolkit.devices import find_device
+    from pgan_toolkit.evaluation.extractors import INCEPTION, open_extractor
+
+    mode: Any = "quiet" if quiet else "auto"
+    return open_extractor(INCEPTION, weights=weights, device=find_device(device), progress=mode)

@@ -2,6 +2,7 @@
 
 import torch
 
+from pgan_toolkit.evaluation.protocol import about_sets
 from pgan_toolkit.evaluation.streams import ImageStream, feed
 from pgan_toolkit.metrics.ms_ssim import MsSsim
 from pgan_toolkit.metrics.result import Result
@@ -34,4 +35,4 @@ def measure_ms_ssim(
     """
     metric = MsSsim(convention=convention)
     feed(fake, metric, label="comparing pairs", device=device)
-    return metric.compute().warned(*fake.warnings())
+    return about_sets(metric.compute(), fake)

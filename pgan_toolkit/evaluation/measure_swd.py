@@ -9,7 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from pgan_toolkit.evaluation.cache import Entry, StatisticsCache, cache_key
-from pgan_toolkit.evaluation.protocol import equal_numbers, pair_warnings, require_one_size
+from pgan_toolkit.evaluation.protocol import (
+    about_sets,
+    equal_numbers,
+    pair_warnings,
+    require_one_size,
+)
 from pgan_toolkit.evaluation.streams import ImageStream, enough_memory, feed
 from pgan_toolkit.metrics.descriptors import SwdSettings, swd_levels
 from pgan_toolkit.metrics.result import Result
@@ -78,18 +83,20 @@ def measure_swd(
     swd_levels(*real.size, settings=settings)
     streams, unequal = equal_numbers([real, *fakes])
     patches = _real_side(streams[0], settings, device=device, cache=cache)
-    warnings = (*unequal, *streams[0].warnings())
     results = []
     for number, stream in enumerate(streams[1:], start=1):
         metric = SlicedWasserstein(patches, bootstrap=bootstrap, device=device)
         which = f" {number} of {len(fakes)}" if len(fakes) > 1 else ""
         feed(stream, metric, label=f"fake{which}", device=device)
-        between = (*warnings, *stream.warnings(), *pair_warnings(streams[0], stream))
         with enough_memory(device):
-            results.append(metric.compute().warned(*between))
+            result = metric.compute().warned(*unequal)
+        result = about_sets(result, streams[0], stream)
+        results.append(result.warned(*pair_warnings(streams[0], stream)))
+    if not floor:
+        return SwdMeasurement(tuple(results), None, streams)
     with enough_memory(device):
-        against_itself = swd_floor(patches, device=device).warned(*warnings) if floor else None
-    return SwdMeasurement(tuple(results), against_itself, streams)
+        lowest = swd_floor(patches, device=device).warned(*unequal)
+    return SwdMeasurement(tuple(results), about_sets(lowest, streams[0]), streams)
 
 
 def _real_side(

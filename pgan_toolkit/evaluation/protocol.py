@@ -1,13 +1,16 @@
 """What has to hold between the sets of one measurement, and what is told where it does not."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.evaluation.streams import ImageStream
+from pgan_toolkit.metrics.result import Result
 from pgan_toolkit.storage.encodings import loss_of
 
 __all__ = [
+    "about_sets",
     "equal_numbers",
     "pair_warnings",
     "require_distinct",
@@ -67,6 +70,15 @@ def equal_numbers(
 def pair_warnings(real: ImageStream, fake: ImageStream) -> tuple[str, ...]:
     """Say what is wrong with comparing two sets that were read."""
     return (*_shared_pictures(real, fake), *_different_loss(real, fake))
+
+
+def about_sets(result: Result, *streams: ImageStream) -> Result:
+    """Return a result with what is unusual about its sets, and the seed that chose their images."""
+    warnings = [warning for stream in streams for warning in stream.warnings()]
+    chosen = [stream for stream in streams if len(stream) < len(stream.source)]
+    if result.seed is None and chosen:
+        result = replace(result, seed=chosen[0].settings.seed)
+    return result.warned(*warnings)
 
 
 def _shared_pictures(real: ImageStream, fake: ImageStream) -> list[str]:
