@@ -1,0 +1,166 @@
+"""Precomputed statistics of features in .npz files: ours, pytorch-fid's and clean-fid's.
+
+All three hold `mu` (D,) and `sigma` (D, D). Ours also say how many images there were, which
+extractor gave the features and by which convention, and our format's version::
+
+    mu, sigma      float64
+    n              int64
+    extractor      name and SHA-256 digest of the network
+    convention     how images were prepared for it
+    format         1
+"""
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgan_toolkit.errors import DataError
+from pgan_toolkit.metrics.gaussian import Gaussian
+from pgan_toolkit.storage import AtomicPath
+
+__all__ = ["StoredStatistics", "read_statistics", "write_statistics"]
+
+_FORMAT = 1
+_OURS = ("n", "extractor", "convention", "format")
+_UNREADABLE = (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+
+
+@dataclass(frozen=True)
+class StoredStatistics:
+    """What a file of statistics holds.
+
+    Attributes
+    ----------
+    gaussian : Gaussian
+        Its count is None in files of other programs, which do not say it.
+    extractor : str | None
+        Name and digest of the network that gave the features; None where the file does not say.
+    convention : str | None
+        How images were prepared; None where the file does not say.
+    """
+
+    gaussian: Gaussian
+    extractor: str | None = None
+    convention: str | None = None
+
+
+def write_statistics(path: Path, statistics: StoredStatistics, *, overwrite: bool = False) -> None:
+    """Write statistics to a file that appears complete or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The .npz file.
+    statistics : StoredStatistics
+        All of its parts known.
+    overwrite : bool
+        Replace a file that exists.
+
+    Raises
+    ------
+    UsageError
+        The file exists and `overwrite` is false.
+    DataError
+        The number of images, the extractor or the convention is not known.
+    OSError
+        The folder cannot be written to.
+    """
+    gaussian = statistics.gaussian
+    if gaussian.count is None or not statistics.extractor or not statistics.convention:
+        raise DataError(
+            f"{path}: statistics without the number of images, the extractor or the convention "
+            "are not written: nobody could tell what they can be compared with"
+        )
+    with AtomicPath(path, overwrite=overwrite) as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            mu=np.asarray(gaussian.mean, np.float64),
+            sigma=np.asarray(gaussian.covariance, np.float64),
+            n=np.int64(gaussian.count),
+            extractor=np.str_(statistics.extractor),
+            convention=np.str_(statistics.convention),
+            format=np.int64(_FORMAT),
+        )
+
+
+def read_statistics(path: Path) -> StoredStatistics:
+    """Read statistics that this toolkit, pytorch-fid or clean-fid wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The .npz file. Nothing in it is unpickled.
+
+    Raises
+    ------
+    DataError
+        It is no such file, or holds other arrays, shapes or values than it should.
+    OSError
+        It cannot be read.
+    """
+    arrays = _arrays(path)
+    missing = [name for name in ("mu", "sigma") if name not in arrays]
+    if missing:
+        raise DataError(
+            f"{path}: no {' and no '.join(missing)} among {', '.join(arrays) or 'nothing'}; "
+            "expected mu (D,) and sigma (D, D), as pytorch-fid, clean-fid and this toolkit "
+            "write them"
+        )
+    count, extractor, convention = _ours(path, arrays)
+    mean, covariance = (_numbers(path, name, arrays[name]) for name in ("mu", "sigma"))
+    try:
+        gaussian = Gaussian(mean=mean, covariance=covariance, count=count)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    return StoredStatistics(gaussian, extractor, convention)
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if not isinstance(loaded, np.lib.npyio.NpzFile):
+                raise DataError(f"{path}: a single array; expected an .npz file of mu and sigma")
+            with loaded:
+                # What is no array comes as bytes, and as an array of bytes is refused later.
+                return {name: np.asarray(loaded[name]) for name in loaded.files}
+    except _UNREADABLE as error:
+        raise DataError(
+            f"{path}: no readable .npz file ({error}); it is damaged, or holds pickled objects, "
+            "which are never loaded; write it again"
+        ) from error
+
+
+def _ours(
+    path: Path, arrays: Mapping[str, NDArray[Any]]
+) -> tuple[int | None, str | None, str | None]:
+    """What only our files say; what others add under other names is left alone."""
+    if "format" not in arrays:
+        return None, None, None
+    missing = [name for name in _OURS if name not in arrays]
+    if missing:
+        raise DataError(f"{path}: no {' and no '.join(missing)}; the file is damaged")
+    values = {name: arrays[name] for name in _OURS}
+    kinds = {name: value.dtype.kind for name, value in values.items()}
+    if kinds != {"n": "i", "extractor": "U", "convention": "U", "format": "i"} or any(
+        value.ndim for value in values.values()
+    ):
+        raise DataError(f"{path}: n, extractor, convention or format is of a wrong type")
+    version, count = int(values["format"]), int(values["n"])
+    if version != _FORMAT:
+        raise DataError(f"{path}: format {version}; this version of the toolkit reads {_FORMAT}")
+    if count < 2:
+        raise DataError(f"{path}: n = {count}; expected 2 images or more")
+    return count, str(values["extractor"]), str(values["convention"])
+
+
+def _numbers(path: Path, name: str, array: NDArray[Any]) -> NDArray[np.float64]:
+    if array.dtype.kind not in "fiu":
+        raise DataError(f"{path}: {name} holds {array.dtype}; expected real numbers")
+    return np.asarray(array, np.float64)
