@@ -1,6 +1,7 @@
 """The histogram over the 1000 modes of three digits, as a picture."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import PIL.Image
@@ -129,6 +130,7 @@ def _centred(
     draw.text(place, text, fill=ink, font=_font(_SMALL), anchor="mm")
 
 
+@cache
 def _font(size_px: int) -> PIL.ImageFont.FreeTypeFont:
     font = PIL.ImageFont.load_default(size=size_px)
     if not isinstance(font, PIL.ImageFont.FreeTypeFont):

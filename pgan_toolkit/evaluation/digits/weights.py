@@ -77,17 +77,21 @@ def load_classifier(path: Path, *, device: torch.device) -> DigitClassifier:
             "get or train it again"
         ) from error
     require_finite(path, tensors)
-    network = _filled(path, DigitNet(_config(path, data)), tensors)
+    with torch.device("meta"):  # draws no first weights, and takes no memory for them
+        network = DigitNet(_config(path, data))
+    network = _filled(path, network, tensors)
     return DigitClassifier(network, identity=f"digits sha256:{bytes_digest(data)}", device=device)
 
 
 def _filled(path: Path, network: DigitNet, tensors: Mapping[str, Tensor]) -> DigitNet:
     stored = {name: value.float() for name, value in tensors.items()}
     counts = {
-        name: value for name, value in network.state_dict().items() if not value.is_floating_point()
+        name: torch.zeros(value.shape, dtype=value.dtype)
+        for name, value in network.state_dict().items()
+        if not value.is_floating_point()
     }
     try:
-        network.load_state_dict({**counts, **stored})
+        network.load_state_dict({**counts, **stored}, assign=True)
     except RuntimeError as error:
         raise DataError(f"{path}: the tensors do not fit {network.config}: {error}") from error
     return network
