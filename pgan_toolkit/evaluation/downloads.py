@@ -190,7 +190,9 @@ def _starts_at(answer: http.client.HTTPResponse, begun: int) -> bool:
     return (answer.headers.get("Content-Range") or "").startswith(f"bytes {begun}-")
 
 
-def _copy(answer: IO[bytes], file: IO[bytes], wanted: Download, bar: Progress) -> int:
+def _copy(
+    answer: http.client.HTTPResponse, file: IO[bytes], wanted: Download, bar: Progress
+) -> int:
     """Write what comes, of a file that is too long one byte too many; return the size now."""
     size = file.tell()
     while size <= wanted.size_bytes and (

@@ -2,11 +2,10 @@
 
 import contextlib
 import difflib
-from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -40,17 +39,13 @@ EXTRACTORS = (INCEPTION, "vgg16", "pixels")
 _BATCH_SIZES = {"cpu": 32, "cuda": 256}
 
 
-class FeatureNetwork(Protocol):
-    """A network that takes uint8 images and gives features and logits."""
-
-    @abstractmethod
-    def __call__(self, images: ImageBatch) -> tuple[Tensor, Tensor]:
-        """Return features (N, D) and logits (N, classes); (N, 0) of a network without classes."""
+FeatureNetwork = Callable[[ImageBatch], tuple[Tensor, Tensor]]
+"""Takes uint8 images on its device; gives features (N, D) and logits (N, classes or 0)."""
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """An extractor that `open_extractor` knows."""
+    """What `open_extractor` makes, by name."""
 
     make: Callable[[], nn.Module]
     finish: Callable[[Any], nn.Module]
@@ -69,8 +64,8 @@ _KINDS = {
 class FeatureExtractor:
     """A network with its weights, ready to be used.
 
-    The features of an image do not depend on what else is in its batch, but for rounding: see
-    `docs/metrics` for what was measured.
+    The features of an image do not depend on what else is in its batch, but for rounding: 2e-6 of
+    the largest feature at most, as the tests measure.
 
     Parameters
     ----------
@@ -173,7 +168,7 @@ class FeatureExtractor:
             try:
                 parts.append(self._one_batch(part))
             except torch.OutOfMemoryError as error:
-                self._halve(error)
+                self._halve(len(part), error)
             else:
                 start += len(part)
         features, logits = zip(*parts, strict=True)
@@ -184,13 +179,14 @@ class FeatureExtractor:
             features, logits = self._network(images.to(self.device))
         return features.float().cpu(), logits.float().cpu()
 
-    def _halve(self, error: torch.OutOfMemoryError) -> None:
-        if self.batch_size == 1:
+    def _halve(self, count: int, error: torch.OutOfMemoryError) -> None:
+        """Take half as many images at a time from now on."""
+        if count == 1:
             raise SetupError(
                 f"{self.device}: not enough free memory for one image ({error}); end other "
                 "programs on it, or use --device cpu"
             ) from error
-        self.batch_size //= 2
+        self.batch_size = count // 2
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -233,7 +229,8 @@ def open_extractor(
         hint = f"; did you mean {near[0]}?" if near else ""
         raise UsageError(f"extractor {name!r}: expected {', '.join(EXTRACTORS)}{hint}")
     kind = _KINDS[name]
-    network = kind.make()
+    with torch.device("meta"):  # its initial weights are not computed
+        network = kind.make()
     if not network.state_dict():
         if weights is not None:
             raise UsageError(f"{weights}: the extractor {name} takes no weights; leave them out")
@@ -258,7 +255,8 @@ def _load(network: nn.Module, stored: StoredTensors, *, unused: tuple[str, ...])
         for each, tensor in network.state_dict().items()
         if tensor.is_floating_point()
     }
-    network.load_state_dict(require_tensors(stored, shapes, unused=unused), strict=False)
+    tensors = require_tensors(stored, shapes, unused=unused)
+    network.load_state_dict(tensors, strict=False, assign=True)
     network.requires_grad_(requires_grad=False)
 
 
