@@ -50,7 +50,7 @@ def extract_features(
     features = FeatureSet()
     with (
         enough_memory(extractor.device),
-        closing(stream.batches(sizes="any", label=label)) as batches,
+        closing(stream.batches(sizes="any", at_most=extractor.batch_size, label=label)) as batches,
     ):
         for batch in batches:
             if logits:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
 from pgan_toolkit.evaluation.protocol import pair_warnings
-from pgan_toolkit.evaluation.streams import ImageStream, enough_memory
+from pgan_toolkit.evaluation.streams import Batch, ImageStream, enough_memory
 from pgan_toolkit.imaging import Section, Tile, contact_sheet
 from pgan_toolkit.metrics.neighbours import NeighbourSearch
 
@@ -131,10 +132,10 @@ def find_neighbours(
     device = extractor.device
     with enough_memory(device):
         queries = []
-        with closing(fake.batches(sizes="any", label="fake features")) as batches:
+        with closing(_batches(fake, extractor, label="fake features")) as batches:
             queries += [extractor.features(batch.images) for batch in batches]
         search = NeighbourSearch(torch.cat(queries).to(device), k=k)
-        with closing(real.batches(sizes="any", label="searching")) as batches:
+        with closing(_batches(real, extractor, label="searching")) as batches:
             for batch in batches:
                 search.update(extractor.features(batch.images), first=batch.first)
     nearest = search.compute()
@@ -160,6 +161,12 @@ def find_neighbours(
     return NeighbourTable(
         rows, nearest.searched, extractor.identity, tuple(dict.fromkeys(warnings))
     )
+
+
+def _batches(
+    stream: ImageStream, extractor: FeatureExtractor, *, label: str
+) -> Generator[Batch, None, None]:
+    return stream.batches(sizes="any", at_most=extractor.batch_size, label=label)
 
 
 def _name(stream: ImageStream) -> str:

@@ -206,7 +206,11 @@ class ImageStream:
         return tuple(self._identities)
 
     def batches(
-        self, *, sizes: Literal["one", "any"] = "one", label: str = "reading"
+        self,
+        *,
+        sizes: Literal["one", "any"] = "one",
+        at_most: int = _LARGEST_BATCH,
+        label: str = "reading",
     ) -> Generator[Batch, None, None]:
         """Give all pictures once.
 
@@ -214,6 +218,8 @@ class ImageStream:
         ----------
         sizes : {"one", "any"}
             Whether all must have one size; "any": a batch ends where the size changes.
+        at_most : int
+            Pictures in a batch where the settings do not say.
         label : str
             What the progress bar calls the work.
 
@@ -222,7 +228,7 @@ class ImageStream:
         DataError
             A picture cannot be read, or has another size than the first where it must not.
         """
-        batch_size = self.settings.batch_size or _fitting(self.size)
+        batch_size = self.settings.batch_size or min(at_most, _fitting(self.size))
         self._identities = None
         seen, found = Counter[tuple[int, int]](), list[Identity]()
         first, group = 0, list[Image]()
