@@ -23,6 +23,7 @@ _COMMANDS = {
     "data": ("pgan_cli.data:data", "Inspect, verify, convert or show a dataset."),
     "demo": ("pgan_cli.demo:demo", "Build a small dataset from sample pictures made on the spot."),
     "doctor": ("pgan_cli.doctor:doctor", "Say what this machine has, and what is missing."),
+    "fid": ("pgan_cli.fid:fid", "Measure the Frechet distance of two sets (FID)."),
     "inception-score": (
         "pgan_cli.inception_score:inception_score",
         "Measure how surely and evenly pictures fall into classes.",
