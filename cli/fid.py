@@ -1,0 +1,122 @@
+"""`pgan-toolkit fid`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from pgan_cli.metric_options import (
+    json_option,
+    metric_device_option,
+    no_cache_option,
+    open_cache,
+    open_inception,
+    set_argument,
+    stream_options,
+    stream_settings,
+    weights_option,
+)
+from pgan_cli.metric_output import finish
+from pgan_cli.reports import report_place
+
+from pgan_toolkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from pgan_toolkit.evaluation.statistics_files import StoredStatistics
+    from pgan_toolkit.evaluation.streams import ImageStream, StreamSettings
+
+__all__ = ["fid"]
+
+_EXAMPLES = """\b
+Examples:
+  pgan-toolkit fid real/ fake/
+  pgan-toolkit fid real/ fake/ --jackknife 10 --save-statistics real.npz
+  pgan-toolkit fid real.npz snapshot_20.zip --json fid.json
+"""
+_STATISTICS = ".npz"
+
+
+@click.command(epilog=_EXAMPLES)
+@set_argument("real")
+@set_argument("fake")
+@click.option(
+    "--jackknife",
+    "groups",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="GROUPS",
+    help="Give an interval and the distance without its bias: leave out one of so many groups of "
+    "fake images after the other.  [default: none]",
+)
+@click.option(
+    "--save-statistics",
+    "kept",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write mean and covariance of REAL's features here, to be given in its place: an .npz "
+    "file, which pytorch-fid reads too.",
+)
+@weights_option
+@stream_options(images=None)
+@metric_device_option
+@no_cache_option
+@json_option
+def fid(  # noqa: PLR0913 - one argument an option
+    *,
+    real: Path,
+    fake: Path,
+    groups: int,
+    kept: Path | None,
+    weights: Path | None,
+    device: str,
+    no_cache: bool,
+    report: Path | None,
+    quiet: bool,
+    **reading: Any,
+) -> None:
+    """Measure the Frechet distance of Inception features (FID).
+
+    REAL and FAKE are folders, zip or HDF5 files of pictures of any size, or .npz files of
+    statistics: ours, pytorch-fid's or clean-fid's. Lower is better. Few images raise it: compare
+    equal numbers only, 50,000 by the protocol and never below 2,048.
+    """
+    from pgan_toolkit.evaluation.measure_fid import measure_fid
+    from pgan_toolkit.evaluation.statistics_files import write_statistics
+    from pgan_toolkit.evaluation.streams import ImageStream
+
+    how = stream_settings(reading, quiet=quiet)
+    _check(real, kept)
+    with report_place(report) as place, report_place(kept) as statistics:
+        sides = _open(real, how), _open(fake, how)
+        streams = [side for side in sides if isinstance(side, ImageStream)]
+        measured = measure_fid(
+            *sides,
+            extractor=open_inception(weights=weights, device=device, quiet=quiet)
+            if streams
+            else None,
+            jackknife_groups=groups,
+            seed=how.seed,
+            cache=open_cache(no_cache=no_cache, quiet=quiet),
+        )
+        if statistics is not None:
+            write_statistics(statistics, measured.real_statistics(), overwrite=True)
+        title = f"{fake} against {real}"
+        finish({title: measured.result}, place=place, streams=streams, quiet=quiet)
+
+
+def _check(real: Path, kept: Path | None) -> None:
+    if kept is None:
+        return
+    if kept.suffix.lower() != _STATISTICS:
+        raise UsageError(f"{kept}: statistics are an {_STATISTICS} file; give it that extension")
+    if real.suffix.lower() == _STATISTICS:
+        raise UsageError(f"{real}: holds statistics already; --save-statistics takes pictures")
+
+
+def _open(path: Path, how: "StreamSettings") -> "ImageStream | StoredStatistics":
+    from pgan_toolkit.evaluation.statistics_files import read_statistics
+    from pgan_toolkit.evaluation.streams import ImageStream
+
+    if path.suffix.lower() != _STATISTICS or path.is_dir():
+        return ImageStream(path, how)
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    return read_statistics(path)
