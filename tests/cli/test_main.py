@@ -19,8 +19,9 @@ from pgan_toolkit import __version__
 from pgan_toolkit.errors import CheckFailed, DataError, Interrupted, SetupError, UsageError
 
 GROUP = {
-    "build-celebahq", "data", "demo", "doctor", "modes", "rank", "restore", "restore-score",
-    "train-digits", "train-restorer",
+    "build-celebahq", "data", "demo", "doctor", "fid", "inception-score", "kid", "modes", "ms-ssim",
+    "neighbours", "precision-recall", "rank", "restore", "restore-score", "swd", "train-digits",
+    "train-restorer",
 }  # fmt: skip
 
 
