@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from pgan_toolkit.evaluation.cache import Entry, StatisticsCache, cache_key
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
+from pgan_toolkit.evaluation.memory import enough_memory
 from pgan_toolkit.evaluation.protocol import about_sets, pair_warnings
-from pgan_toolkit.evaluation.streams import ImageStream, enough_memory
+from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.features import FeatureSet
 from pgan_toolkit.metrics.result import Result
 

@@ -13,8 +13,9 @@ import torch
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
+from pgan_toolkit.evaluation.memory import enough_memory
 from pgan_toolkit.evaluation.protocol import pair_warnings
-from pgan_toolkit.evaluation.streams import Batch, ImageStream, enough_memory
+from pgan_toolkit.evaluation.streams import Batch, ImageStream
 from pgan_toolkit.imaging import Section, Tile, contact_sheet
 from pgan_toolkit.metrics.neighbours import NeighbourSearch
 

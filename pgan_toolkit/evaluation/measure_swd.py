@@ -9,13 +9,14 @@ import torch
 from numpy.typing import NDArray
 
 from pgan_toolkit.evaluation.cache import Entry, StatisticsCache, cache_key
+from pgan_toolkit.evaluation.memory import enough_memory
 from pgan_toolkit.evaluation.protocol import (
     about_sets,
     equal_numbers,
     pair_warnings,
     require_one_size,
 )
-from pgan_toolkit.evaluation.streams import ImageStream, enough_memory, feed
+from pgan_toolkit.evaluation.streams import ImageStream, feed
 from pgan_toolkit.metrics.descriptors import SwdSettings, swd_levels
 from pgan_toolkit.metrics.result import Result
 from pgan_toolkit.metrics.swd import SlicedWasserstein

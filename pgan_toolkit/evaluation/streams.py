@@ -7,8 +7,8 @@ metric knows an image.
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -20,25 +20,18 @@ import torch
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.engines import available_cores
-from pgan_toolkit.errors import DataError, SetupError, UsageError
+from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.evaluation.choices import choose_images, draw_order
 from pgan_toolkit.evaluation.content import Identity, PictureReader, set_digest
+from pgan_toolkit.evaluation.memory import enough_memory
 from pgan_toolkit.evaluation.threads import threaded_map
 from pgan_toolkit.metrics.accumulator import Statistics
 from pgan_toolkit.metrics.images import ImageBatch
 from pgan_toolkit.progress import Progress, ProgressMode
-from pgan_toolkit.randomness import generator
 from pgan_toolkit.storage import ImageSource, StoredSource, open_source
 from pgan_toolkit.storage.encodings import loss_of
 
-__all__ = [
-    "BATCH_BYTES",
-    "Batch",
-    "ImageStream",
-    "StreamSettings",
-    "choose_images",
-    "enough_memory",
-    "feed",
-]
+__all__ = ["BATCH_BYTES", "Batch", "ImageStream", "StreamSettings", "feed"]
 
 BATCH_BYTES = 16 * 2**20
 """Decoded pictures of one batch, at most, unless a single one takes more."""
@@ -315,7 +308,7 @@ class ImageStream:
         return tuple(sorted(good)), tuple(reason for _, reason in sorted(bad))
 
     def _draw(self) -> list[int]:
-        return _draw(len(self.source), seed=self.settings.seed)
+        return draw_order(len(self.source), seed=self.settings.seed)
 
     def _problem(self, index: int) -> str | None:
         try:
@@ -344,31 +337,14 @@ class ImageStream:
         """Say how many of the pictures differ from the first, by their headers."""
         if not isinstance(self.source, StoredSource):
             return ""
-        known = [self.source.info(index) for index in self.indices]
-        first = known[0]
-        count = sum((info.height, info.width) != (first.height, first.width) for info in known)
-        return f" ({count:,} of {len(known):,} pictures differ from it)" if count else ""
-
-
-def choose_images(total: int, images: int | None, *, seed: int) -> tuple[int, ...]:
-    """Return the indices of the pictures to use, ascending.
-
-    All of them if there are not more than asked for; else the first `images` of a seeded random
-    order of all, so that fewer images are always a subset of more, and two sets of equal length use
-    pictures of equal indices.
-
-    Parameters
-    ----------
-    total : int
-        Pictures in the set.
-    images : int | None
-        How many to use; None: all.
-    seed : int
-        Of the order, 0 or more.
-    """
-    if images is None or images >= total:
-        return tuple(range(total))
-    return tuple(sorted(_draw(total, seed=seed)[:images]))
+        sizes = Counter[tuple[int, int]]()
+        for index in self.indices:
+            with suppress(DataError):  # the sizes are to be told, not a damaged file
+                info = self.source.info(index)
+                sizes[info.height, info.width] += 1
+        first = self.source.info(self.indices[0])
+        count = sizes.total() - sizes[first.height, first.width]
+        return f" ({count:,} of {sizes.total():,} pictures differ from it)" if count else ""
 
 
 def feed(
@@ -391,30 +367,6 @@ def feed(
                 images = batch.images.to(device)
                 for each in statistics:
                     each.update(images, first=batch.first)
-
-
-@contextmanager
-def enough_memory(device: torch.device | str) -> Iterator[None]:
-    """Say what to do where a device's memory did not suffice, even for small batches.
-
-    Raises
-    ------
-    SetupError
-        In place of torch's own error.
-    """
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise SetupError(
-            f"{device}: not enough free memory ({error}); end other programs on it, use a smaller "
-            "--batch-size, or --device cpu"
-        ) from error
-
-
-def _draw(total: int, *, seed: int) -> list[int]:
-    """All indices in the seed's order."""
-    order: list[int] = generator(seed, "choice of images").permutation(total).tolist()
-    return order
 
 
 def _fitting(size: tuple[int, int]) -> int:

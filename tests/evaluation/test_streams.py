@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.evaluation.choices import choose_images
 from pgan_toolkit.evaluation.content import set_digest
 from pgan_toolkit.evaluation.streams import (
     BATCH_BYTES,
     ImageStream,
     StreamSettings,
-    choose_images,
     feed,
 )
 from pgan_toolkit.evaluation.threads import threaded_map
