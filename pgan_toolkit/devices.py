@@ -1,12 +1,15 @@
-"""Where the networks compute."""
+"""Where the networks compute, and how exactly."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 
 from pgan_toolkit.errors import SetupError, UsageError
 
-__all__ = ["find_device", "has_bfloat16", "mixed_precision"]
+__all__ = ["find_device", "has_bfloat16", "mixed_precision", "whole_float32"]
 
 
 def find_device(name: str) -> torch.device:
@@ -47,3 +50,26 @@ def has_bfloat16(device: torch.device) -> bool:
 def mixed_precision(device: torch.device) -> torch.autocast:
     """Return a context in which convolutions use bfloat16 where the hardware has it."""
     return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))
+
+
+@contextmanager
+def whole_float32() -> Iterator[None]:
+    """Keep CUDA from TF32, float32 with 10 of the 23 bits: a GPU shall find what a CPU finds.
+
+    TF32 is cuDNN's default. The settings are the process's, and as they were afterwards. torch
+    before 2.9 has `allow_tf32` alone; later ones have `fp32_precision` instead, and fail where a
+    program mixes the two.
+    """
+    cudnn: Any = torch.backends.cudnn
+    matmul: Any = torch.backends.cuda.matmul
+    new = hasattr(cudnn, "conv")
+    places = (cudnn.conv, matmul) if new else (cudnn, matmul)
+    name, wanted = ("fp32_precision", "ieee") if new else ("allow_tf32", False)
+    before = [getattr(place, name) for place in places]
+    for place in places:
+        setattr(place, name, wanted)
+    try:
+        yield
+    finally:
+        for place, value in zip(places, before, strict=True):
+            setattr(place, name, value)

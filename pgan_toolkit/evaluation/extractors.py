@@ -1,8 +1,7 @@
 """From images to the features that metrics compare, in batches, on any device."""
 
-import contextlib
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pgan_toolkit.devices import whole_float32
 from pgan_toolkit.errors import SetupError, UsageError
 from pgan_toolkit.evaluation.weight_files import (
     PublicFile,
@@ -175,7 +175,7 @@ class FeatureExtractor:
         return torch.cat(features), torch.cat(logits)
 
     def _one_batch(self, images: ImageBatch) -> tuple[Tensor, Tensor]:
-        with _whole_float32():
+        with whole_float32():
             features, logits = self._network(images.to(self.device))
         return features.float().cpu(), logits.float().cpu()
 
@@ -275,25 +275,3 @@ def _warnings(name: str, stored: StoredTensors, public: PublicFile) -> tuple[str
         f"{name}: the weights of {stored.path.name} (SHA-256 {stored.sha256[:8]}...) are not the "
         f"published ones ({public.sha256[:8]}...): not comparable with published numbers",
     )
-
-
-@contextlib.contextmanager
-def _whole_float32() -> Iterator[None]:
-    """Keep CUDA from TF32, float32 with 10 of the 23 bits, and leave its settings as they were.
-
-    torch before 2.9 has `allow_tf32` alone; later ones have `fp32_precision` instead, and fail
-    where a program mixes the two.
-    """
-    cudnn: Any = torch.backends.cudnn
-    matmul: Any = torch.backends.cuda.matmul
-    new = hasattr(cudnn, "conv")
-    places = (cudnn.conv, matmul) if new else (cudnn, matmul)
-    name, wanted = ("fp32_precision", "ieee") if new else ("allow_tf32", False)
-    before = [getattr(place, name) for place in places]
-    for place in places:
-        setattr(place, name, wanted)
-    try:
-        yield
-    finally:
-        for place, value in zip(places, before, strict=True):
-            setattr(place, name, value)

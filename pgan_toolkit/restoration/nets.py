@@ -13,15 +13,15 @@ others lie one grey level off; one or two in a million lie two levels off.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Literal, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pgan_toolkit.arrays import Image
+from pgan_toolkit.devices import whole_float32
 from pgan_toolkit.errors import SetupError, UsageError
 from pgan_toolkit.imaging import Box
 from pgan_toolkit.restoration.resampling import LANCZOS_A, lanczos_enlarge, lanczos_shrink
@@ -187,7 +187,7 @@ class NetRestorer:
         net.to(self._device)
         half = self._precision == "bfloat16"
         try:
-            with _whole_float32(), torch.autocast(self._device.type, torch.bfloat16, enabled=half):
+            with whole_float32(), torch.autocast(self._device.type, torch.bfloat16, enabled=half):
                 result = net(values.contiguous(memory_format=torch.channels_last))
         except torch.OutOfMemoryError as error:
             raise SetupError(
@@ -195,27 +195,6 @@ class NetRestorer:
                 "fewer --workers, or --device cpu"
             ) from error
         return result.float().clamp(0, 1)
-
-
-@contextmanager
-def _whole_float32() -> Iterator[None]:
-    """Keep cuDNN from TF32, its default: float32 with 10 of the 23 bits, which would move pixels.
-
-    The setting is the process's, and as it was afterwards. torch before 2.9 has `allow_tf32` alone;
-    later ones have `fp32_precision` instead, and fail where a program mixes the two.
-    """
-    cudnn: Any = torch.backends.cudnn
-    place, name, wanted = (
-        (cudnn.conv, "fp32_precision", "ieee")
-        if hasattr(cudnn, "conv")
-        else (cudnn, "allow_tf32", False)
-    )
-    before = getattr(place, name)
-    setattr(place, name, wanted)
-    try:
-        yield
-    finally:
-        setattr(place, name, before)
 
 
 def _reaches_px(nets: Sequence[PictureNet], *, scale: int) -> list[int]:

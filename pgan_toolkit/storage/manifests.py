@@ -31,7 +31,7 @@ __all__ = [
 _FORMAT = "pgan-toolkit manifest"
 _VERSION = 1
 _PACKAGE = "pgan_data_manifests"
-_OF_WEIGHTS = ("weights.json",)
+_OF_WEIGHTS = ("extractors.json", "weights.json")
 _DIGEST_DIGITS = {"md5": 32, "sha256": 64}
 
 

@@ -1,7 +1,6 @@
 """Networks over pictures: any tiles, and any region, give the pixels of the whole."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -204,16 +203,6 @@ def test_convolutions_do_without_tf32_and_the_setting_is_as_it_was_afterwards() 
         restorer.restore(_picture(), scale=1)
     assert set(seen) <= {"ieee", False}
     assert _takes_tf32() == before
-
-
-def test_tf32_is_kept_off_by_the_setting_that_older_releases_of_torch_have(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    older = SimpleNamespace(allow_tf32=True)
-    monkeypatch.setattr(torch.backends, "cudnn", older)
-    with nets._whole_float32():
-        assert older.allow_tf32 is False
-    assert vars(older) == {"allow_tf32": True}
 
 
 def test_a_gpu_that_is_full_is_told_as_such() -> None:

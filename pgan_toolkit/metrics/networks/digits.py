@@ -1,15 +1,13 @@
 """The classifier of MNIST digits that the discrete-mode metric needs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from jaxtyping import UInt8
 from torch import Tensor, nn
 
+from pgan_toolkit.devices import whole_float32
 from pgan_toolkit.errors import UsageError
 
 __all__ = ["DIGIT_SIZE_PX", "DigitClassifier", "DigitNet", "DigitNetConfig", "as_input"]
@@ -107,7 +105,7 @@ class DigitClassifier:
     def _classify(self, block: Tensor) -> Tensor:
         count = len(block)
         full = F.pad(block, (0, 0, 0, 0, 0, _BLOCK - count))
-        with _whole_float32():
+        with whole_float32():
             logits: Tensor = self._network(as_input(full))
         return logits[:count].argmax(1)
 
@@ -118,22 +116,3 @@ def _convolution(before: int, after: int) -> tuple[nn.Module, ...]:
         nn.BatchNorm2d(after),
         nn.ReLU(),
     )
-
-
-@contextmanager
-def _whole_float32() -> Iterator[None]:
-    """Keep cuDNN from TF32, float32 with 10 of the 23 bits: a GPU shall find what a CPU finds.
-
-    torch before 2.9 has `allow_tf32` alone; later ones have `fp32_precision` instead, and fail
-    where a program mixes the two.
-    """
-    cudnn: Any = torch.backends.cudnn
-    new = hasattr(cudnn, "conv")
-    place = cudnn.conv if new else cudnn
-    name, wanted = ("fp32_precision", "ieee") if new else ("allow_tf32", False)
-    before = getattr(place, name)
-    setattr(place, name, wanted)
-    try:
-        yield
-    finally:
-        setattr(place, name, before)

@@ -1,0 +1,32 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from pgan_toolkit.devices import whole_float32
+
+
+def _settings() -> list[object]:
+    cudnn = torch.backends.cudnn
+    places = (getattr(cudnn, "conv", cudnn), torch.backends.cuda.matmul)
+    name = "fp32_precision" if hasattr(cudnn, "conv") else "allow_tf32"
+    return [getattr(place, name) for place in places]
+
+
+def test_tf32_is_off_and_the_settings_are_as_they_were_afterwards() -> None:
+    before = _settings()
+    assert before[0] in ("tf32", True)  # torch's default of convolutions
+    with whole_float32():
+        assert set(_settings()) <= {"ieee", False}
+    assert _settings() == before
+
+
+def test_tf32_is_kept_off_by_the_setting_that_older_releases_of_torch_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cudnn, matmul = SimpleNamespace(allow_tf32=True), SimpleNamespace(allow_tf32=False)
+    monkeypatch.setattr(torch.backends, "cudnn", cudnn)
+    monkeypatch.setattr(torch.backends.cuda, "matmul", matmul)
+    with whole_float32():
+        assert (cudnn.allow_tf32, matmul.allow_tf32) == (False, False)
+    assert (vars(cudnn), vars(matmul)) == ({"allow_tf32": True}, {"allow_tf32": False})
