@@ -22,6 +22,7 @@ from pgan_toolkit.metrics.structural_similarity import (
     pairs_together,
     similarities,
 )
+from pgan_toolkit.metrics.threads import parallel_map
 
 __all__ = ["MsSsim", "ms_ssim", "ms_ssim_of_pairs"]
 
@@ -111,11 +112,16 @@ def ms_ssim_of_pairs(
     height, width = first.shape[2:]
     check_size(height, width, convention=convention)
     step = pairs_together(height, width)
-    parts = [
-        similarities(first[start : start + step], second[start : start + step], convention)
-        for start in range(0, len(first), step)
-    ]
-    return np.concatenate([np.zeros(0), *parts])
+    starts = range(0, len(first), step)
+    if not starts:
+        return np.zeros(0)
+    parts = parallel_map(
+        lambda start: similarities(
+            first[start : start + step], second[start : start + step], convention
+        ),
+        starts,
+    )
+    return np.concatenate(parts)
 
 
 class MsSsim:
@@ -150,11 +156,15 @@ class MsSsim:
         height, width = batch.shape[2:]
         self._take_size((height, width))
         indices = next_range(self._seen, first=first, count=len(batch))
-        group_size = self._group_size
-        for group in range(indices.start // group_size, (indices.stop - 1) // group_size + 1):
-            start = max(group * group_size, indices.start)
-            stop = min((group + 1) * group_size, indices.stop)
-            self._add(group, start, batch[start - indices.start : stop - indices.start])
+        complete = {}
+        for start in _group_starts(indices, self._group_size):
+            stop = (start // self._group_size + 1) * self._group_size
+            part = batch[start - indices.start : stop - indices.start]
+            if len(part) == self._group_size:
+                complete[start // self._group_size] = part
+            else:
+                self._keep(start, part)
+        self._evaluate(complete)
 
     def merge(self, other: "MsSsim") -> None:
         """Take over what another object has of the same set.
@@ -170,9 +180,9 @@ class MsSsim:
         for indices in other._seen:
             next_range(self._seen, first=indices.start, count=len(indices))
         self._values.update(other._values)
-        for group, images in other._waiting.items():
+        for images in other._waiting.values():
             for index, image in images.items():
-                self._add(group, index, image[None])
+                self._keep(index, image[None])
 
     def compute(self) -> Result:
         """Return the mean over the pairs that are complete.
@@ -201,6 +211,16 @@ class MsSsim:
             values[group] = self._incomplete(images)
         return np.concatenate([np.zeros(0), *(values[group] for group in sorted(values))])
 
+    def _evaluate(self, groups: dict[int, Tensor]) -> None:
+        """Compute groups all of whose images are there."""
+        if not groups:
+            return
+        values = parallel_map(
+            lambda images: similarities(images[0::2], images[1::2], self.convention),
+            list(groups.values()),
+        )
+        self._values.update(zip(groups, values, strict=True))
+
     def _incomplete(self, images: dict[int, Tensor]) -> NDArray[np.float64]:
         """The pairs of a group that are there, each computed in its own place."""
         start = min(images) // self._group_size * self._group_size
@@ -210,15 +230,15 @@ class MsSsim:
         there = [place in images and place + 1 in images for place in places[::2]]
         return similarities(whole[0::2], whole[1::2], self.convention)[there]
 
-    def _add(self, group: int, start: int, images: Tensor) -> None:
-        """Take images of one group, the first of which has the index `start`."""
-        if len(images) == self._group_size:
-            self._values[group] = similarities(images[0::2], images[1::2], self.convention)
-            return
+    def _keep(self, start: int, images: Tensor) -> None:
+        """Keep images of one group, `start` the index of the first, until all are there."""
+        group = start // self._group_size
         waiting = self._waiting.setdefault(group, {})
         waiting.update({start + k: image.clone() for k, image in enumerate(images)})
         if len(waiting) == self._group_size:
-            self._values[group] = self._incomplete(self._waiting.pop(group))
+            whole = [waiting[index] for index in sorted(waiting)]
+            self._evaluate({group: torch.stack(whole)})
+            del self._waiting[group]
 
     def _take_size(self, size: tuple[int, int]) -> None:
         if self._size is None:
@@ -237,6 +257,11 @@ class MsSsim:
         if alone:
             found.append(f"{alone} images have no partner and were left out")
         return tuple(found)
+
+
+def _group_starts(indices: range, size: int) -> list[int]:
+    """Where the parts of a batch begin that belong to one group each."""
+    return [indices.start, *range((indices.start // size + 1) * size, indices.stop, size)]
 
 
 def _check_convention(convention: str) -> None:

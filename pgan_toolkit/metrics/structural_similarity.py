@@ -30,8 +30,9 @@ WINDOW_SIZE, WINDOW_SIGMA = 11, 1.5
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 _SMALLEST: dict[Convention, int] = {"paper": 16, "standard": 161}
-_PIXELS_TOGETHER = 2**18
+_PIXELS_TOGETHER = 2**17
 _PAIRS_TOGETHER = (4, 64)
+_STRIDE = 4  # of the pixels that a mean is estimated from
 
 
 def check_size(height: int, width: int, *, convention: Convention) -> None:
@@ -84,18 +85,16 @@ def similarities(x: Tensor, y: Tensor, convention: Convention) -> NDArray[np.flo
 
 
 def _sum_and_difference(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The planes x + y and x - y, (2, 3 P, H, W) channels last, centred; and the offsets (2, 3 P, 1, 1).
+    """Give x + y and x - y, (2, 3 P, H, W) channels last, centred, and the offsets (2, 3 P, 1, 1).
 
     Centring keeps float32 accurate: a variance is the difference of two squares' means.
     """
-    first, second = (
-        side.permute(2, 3, 0, 1).flatten(2).to(torch.float32, memory_format=torch.contiguous_format)
-        for side in (x, y)
-    )
+    first, second = (side.permute(2, 3, 0, 1).flatten(2).float() for side in (x, y))
     planes = torch.empty((2, *first.shape), device=first.device)
     torch.add(first, second, out=planes[0])
     torch.sub(first, second, out=planes[1])
-    offsets = planes.mean((1, 2), keepdim=True).round()  # whole: the planes stay exact
+    # Any offset near the mean does; a whole one keeps the planes exact.
+    offsets = planes[:, ::_STRIDE, ::_STRIDE].mean((1, 2), keepdim=True).round_()
     return planes.sub_(offsets).permute(0, 3, 1, 2), offsets.permute(0, 3, 1, 2)
 
 
@@ -124,7 +123,8 @@ def _moments(planes: Tensor) -> tuple[Tensor, Tensor]:
 
 def _share(parts: Tensor, constant: float) -> Tensor:
     """What the difference's part, the second, is of both and a constant."""
-    return parts[1] / parts[0].add_(constant).add_(parts[1])
+    whole = torch.add(parts[0], parts[1]).add_(constant)
+    return torch.div(parts[1], whole, out=whole)
 
 
 def _mean(plane: Tensor) -> Tensor:
@@ -133,12 +133,24 @@ def _mean(plane: Tensor) -> Tensor:
 
 def _local_averages(planes: Tensor) -> Tensor:
     size = min(WINDOW_SIZE, *planes.shape[2:])
-    channels = planes.shape[1]
     window = torch.from_numpy(_window(size)).to(planes)
+    if planes.dtype == torch.float64:  # in which libraries have no fast convolution
+        along_rows = planes @ _sliding(window, planes.shape[3]).T
+        return _sliding(window, planes.shape[2]) @ along_rows
+    channels = planes.shape[1]
     rows = window.expand(channels, 1, 1, size)
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         along_rows = functional.conv2d(planes, rows, groups=channels)
         return functional.conv2d(along_rows, rows.transpose(2, 3), groups=channels)
+
+
+def _sliding(window: Tensor, length: int) -> Tensor:
+    """The matrix (places, length) whose rows hold the window at every place where it fits."""
+    places = length - len(window) + 1
+    matrix = window.new_zeros((places, length))
+    for place in range(places):
+        matrix[place, place : place + len(window)] = window
+    return matrix
 
 
 def _window(size: int) -> NDArray[np.float64]:
