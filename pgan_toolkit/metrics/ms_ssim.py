@@ -164,7 +164,8 @@ class MsSsim:
                 complete[start // self._group_size] = part
             else:
                 self._keep(start, part)
-        self._evaluate(complete)
+        if complete:
+            self._evaluate(complete)
 
     def merge(self, other: "MsSsim") -> None:
         """Take over what another object has of the same set.
@@ -213,13 +214,12 @@ class MsSsim:
 
     def _evaluate(self, groups: dict[int, Tensor]) -> None:
         """Compute groups all of whose images are there."""
-        if not groups:
-            return
-        values = parallel_map(
-            lambda images: similarities(images[0::2], images[1::2], self.convention),
-            list(groups.values()),
+        self._values.update(zip(groups, self._similarities(list(groups.values())), strict=True))
+
+    def _similarities(self, groups: list[Tensor]) -> list[NDArray[np.float64]]:
+        return parallel_map(
+            lambda images: similarities(images[0::2], images[1::2], self.convention), groups
         )
-        self._values.update(zip(groups, values, strict=True))
 
     def _incomplete(self, images: dict[int, Tensor]) -> NDArray[np.float64]:
         """The pairs of a group that are there, each computed in its own place."""
@@ -228,7 +228,8 @@ class MsSsim:
         blank = torch.zeros_like(next(iter(images.values())))
         whole = torch.stack([images.get(place, blank) for place in places])
         there = [place in images and place + 1 in images for place in places[::2]]
-        return similarities(whole[0::2], whole[1::2], self.convention)[there]
+        (values,) = self._similarities([whole])
+        return values[there]
 
     def _keep(self, start: int, images: Tensor) -> None:
         """Keep images of one group, `start` the index of the first, until all are there."""
