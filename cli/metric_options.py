@@ -83,7 +83,7 @@ def stream_options(*, images: int | None, of: str = "each set") -> Callable[[Any
         click.option(
             "--batch-size",
             type=click.IntRange(min=1),
-            help="Pictures at a time.  [default: as many as 16 MiB hold]",
+            help="Pictures at a time.  [default: as many as suit the memory]",
         ),
         click.option(
             "--skip-bad", is_flag=True, help="Leave unreadable pictures out, with a warning."
