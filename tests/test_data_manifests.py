@@ -8,8 +8,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from safetensors.torch import load
 
-from pgan_toolkit.restoration.weights import BUNDLED, bundled_weights, read_weights
+from pgan_toolkit.evaluation.digits import bundled_digits
+from pgan_toolkit.restoration.weights import BUNDLED, BundledName, bundled_weights, read_weights
 from pgan_toolkit.storage.manifests import celeba_hq_list, load_manifest, manifest_names
 
 FOLDER = resources.files("pgan_data_manifests")
@@ -74,31 +76,57 @@ def test_facts_agree_with_the_official_listing(shared_data: Path) -> None:
     assert listed == official
 
 
-def test_weights_follow_their_schema_and_the_files_are_those_described() -> None:
+WEIGHTS = json.loads((FOLDER / "weights.json").read_text())["weights"]
+
+
+def _weight_file(name: str) -> Path:
+    return bundled_digits() if name == "digits" else bundled_weights(name)
+
+
+def test_weights_follow_their_schema() -> None:
     schema = json.loads((FOLDER / "weights.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
-    described = json.loads((FOLDER / "weights.json").read_text())
-    jsonschema.validate(described, schema)
-    assert tuple(entry["name"] for entry in described["weights"]) == BUNDLED
-    for entry in described["weights"]:
-        path = bundled_weights(entry["name"])
-        data = path.read_bytes()
-        assert (len(data), hashlib.sha256(data).hexdigest()) == (entry["bytes"], entry["sha256"])
-        stored = read_weights(path)
-        assert (stored.task, stored.network) == (entry["task"], entry["network"])
-        assert sum(tensor.numel() for tensor in stored.tensors.values()) == entry["parameters"]
+    jsonschema.validate(json.loads((FOLDER / "weights.json").read_text()), schema)
+    assert tuple(entry["name"] for entry in WEIGHTS) == (*BUNDLED, "digits")
+
+
+@pytest.mark.parametrize("changes", [{"task": "jpeg"}, {"runs": []}, {"crop_px": 3}])
+def test_the_schema_refuses_what_fits_no_network(changes: dict[str, object]) -> None:
+    content = json.loads((FOLDER / "weights.json").read_text())
+    content["weights"][-1] |= changes
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(content, json.loads((FOLDER / "weights.schema.json").read_text()))
+
+
+@pytest.mark.parametrize("entry", WEIGHTS, ids=lambda entry: entry["name"])
+def test_weight_files_are_those_described(entry: dict) -> None:
+    data = _weight_file(entry["name"]).read_bytes()
+    assert (len(data), hashlib.sha256(data).hexdigest()) == (entry["bytes"], entry["sha256"])
+    assert sum(tensor.numel() for tensor in load(data).values()) == entry["parameters"]
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_restoration_nets_are_for_the_task_described(name: BundledName) -> None:
+    stored = read_weights(bundled_weights(name))
+    entry = next(entry for entry in WEIGHTS if entry["name"] == name)
+    assert (stored.task, stored.network) == (entry["task"], entry["network"])
+
+
+def test_the_classifier_of_digits_is_small_and_good() -> None:
+    entry = WEIGHTS[-1]
+    assert entry["bytes"] < 1_000_000
+    assert entry["scores"]["test_errors"] <= 0.004 * entry["scores"]["test_images"]
 
 
 def test_all_weights_together_stay_small() -> None:
-    assert sum(bundled_weights(name).stat().st_size for name in BUNDLED) <= 10_000_000
+    assert sum(_weight_file(entry["name"]).stat().st_size for entry in WEIGHTS) <= 10_000_000
 
 
 def test_the_scores_of_weights_are_those_of_the_benchmark() -> None:
-    described = json.loads((FOLDER / "weights.json").read_text())["weights"]
     measured = json.loads(
         (Path(__file__).parents[1] / "benchmarks" / "results" / "restoration.json").read_text()
     )
-    scores = {entry["name"]: entry["scores"] for entry in described}
+    scores = {entry["name"]: entry["scores"] for entry in WEIGHTS}
     for name in ("LIVE1", "classic5"):
         found = {str(row["quality"]): _luma(row) for row in measured["jpeg"][name]}
         assert scores["jpeg"][name] == found

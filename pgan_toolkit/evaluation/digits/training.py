@@ -202,7 +202,7 @@ def _train(run: _Run, validation: Digits, log: "_Log", *, mode: ProgressMode) ->
                 bar.advance()
             row: dict[str, Any] = {"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 5)}
             if len(validation):
-                judged = DigitClassifier(deepcopy(run.average), identity="", device=run.device)
+                judged = DigitClassifier(run.average, identity="", device=run.device)
                 row["validation_errors"] = count_errors(judged, validation)
             log.append(**row)
 
