@@ -54,11 +54,12 @@ def mixed_precision(device: torch.device) -> torch.autocast:
 
 @contextmanager
 def whole_float32() -> Iterator[None]:
-    """Keep CUDA from TF32, float32 with 10 of the 23 bits: a GPU shall find what a CPU finds.
+    """Keep from TF32 and from autocast: a GPU shall find what a CPU finds.
 
-    TF32 is cuDNN's default. The settings are the process's, and as they were afterwards. torch
-    before 2.9 has `allow_tf32` alone; later ones have `fp32_precision` instead, and fail where a
-    program mixes the two.
+    TF32 is float32 with 10 of its 23 bits; either may be on in the program around this. TF32 is
+    cuDNN's default. Its settings are the process's, and as they were afterwards, so that this is to
+    be entered around work by threads, not in each of them. torch before 2.9 has `allow_tf32` alone;
+    later ones have `fp32_precision` instead, and fail where a program mixes the two.
     """
     cudnn: Any = torch.backends.cudnn
     matmul: Any = torch.backends.cuda.matmul
@@ -69,7 +70,8 @@ def whole_float32() -> Iterator[None]:
     for place in places:
         setattr(place, name, wanted)
     try:
-        yield
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            yield
     finally:
         for place, value in zip(places, before, strict=True):
             setattr(place, name, value)

@@ -30,3 +30,12 @@ def test_tf32_is_kept_off_by_the_setting_that_older_releases_of_torch_have(
     with whole_float32():
         assert (cudnn.allow_tf32, matmul.allow_tf32) == (False, False)
     assert (vars(cudnn), vars(matmul)) == ({"allow_tf32": True}, {"allow_tf32": False})
+
+
+def test_autocast_is_off_within_and_as_it_was_afterwards() -> None:
+    ones = torch.ones(2, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (ones @ ones).dtype == torch.bfloat16
+        with whole_float32():
+            assert (ones @ ones).dtype == torch.float32
+        assert (ones @ ones).dtype == torch.bfloat16

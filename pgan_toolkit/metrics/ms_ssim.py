@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pgan_toolkit.devices import whole_float32
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.metrics.accumulator import next_range
 from pgan_toolkit.metrics.images import as_images
@@ -115,13 +116,8 @@ def ms_ssim_of_pairs(
     starts = range(0, len(first), step)
     if not starts:
         return np.zeros(0)
-    parts = parallel_map(
-        lambda start: similarities(
-            first[start : start + step], second[start : start + step], convention
-        ),
-        starts,
-    )
-    return np.concatenate(parts)
+    pairs = [(first[start : start + step], second[start : start + step]) for start in starts]
+    return np.concatenate(_computed(pairs, convention))
 
 
 class MsSsim:
@@ -217,9 +213,7 @@ class MsSsim:
         self._values.update(zip(groups, self._similarities(list(groups.values())), strict=True))
 
     def _similarities(self, groups: list[Tensor]) -> list[NDArray[np.float64]]:
-        return parallel_map(
-            lambda images: similarities(images[0::2], images[1::2], self.convention), groups
-        )
+        return _computed([(images[0::2], images[1::2]) for images in groups], self.convention)
 
     def _incomplete(self, images: dict[int, Tensor]) -> NDArray[np.float64]:
         """The pairs of a group that are there, each computed in its own place."""
@@ -258,6 +252,14 @@ class MsSsim:
         if alone:
             found.append(f"{alone} images have no partner and were left out")
         return tuple(found)
+
+
+def _computed(
+    groups: list[tuple[Tensor, Tensor]], convention: Convention
+) -> list[NDArray[np.float64]]:
+    """The MS-SSIM of groups of pairs, by threads."""
+    with whole_float32():
+        return parallel_map(lambda group: similarities(*group, convention), groups)
 
 
 def _group_starts(indices: range, size: int) -> list[int]:

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pgan_toolkit.devices import whole_float32
 from pgan_toolkit.errors import SetupError
 from pgan_toolkit.metrics.descriptor_store import DescriptorStore
 from pgan_toolkit.metrics.descriptors import SwdSettings
@@ -136,8 +137,9 @@ class Slicer:
             self._buffers = None
             return self._pass(real, fake, level, directions)
         rows, others = (buffer[: len(directions)] for buffer in self._buffers)
-        offsets = self._project(real, level, directions, out=rows)
-        offsets = offsets - self._project(fake, level, directions, out=others)
+        with whole_float32():
+            offsets = self._project(real, level, directions, out=rows)
+            offsets = offsets - self._project(fake, level, directions, out=others)
         if self.device.type == "cpu":
             return _sort_on_cpu(rows.numpy(), others.numpy(), offsets)
         return _sort_on_gpu(rows, others, offsets)

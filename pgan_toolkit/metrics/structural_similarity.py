@@ -56,7 +56,8 @@ def pairs_together(height: int, width: int) -> int:
 def similarities(x: Tensor, y: Tensor, convention: Convention) -> NDArray[np.float64]:
     """Return the MS-SSIM of up to `pairs_together` pairs.
 
-    Always computes that many, so that a pair's number depends on its place alone.
+    Always computes that many, so that a pair's number depends on its place alone. The caller keeps
+    it from reduced precision, by `devices.whole_float32`.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ def _sum_and_difference(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     Centring keeps float32 accurate: a variance is the difference of two squares' means.
     """
     first, second = (side.permute(2, 3, 0, 1).flatten(2).float() for side in (x, y))
-    planes = torch.empty((2, *first.shape), device=first.device)
+    planes = first.new_empty((2, *first.shape))
     torch.add(first, second, out=planes[0])
     torch.sub(first, second, out=planes[1])
     # Any offset near the mean does; a whole one keeps the planes exact.
@@ -139,9 +140,8 @@ def _local_averages(planes: Tensor) -> Tensor:
         return _sliding(window, planes.shape[2]) @ along_rows
     channels = planes.shape[1]
     rows = window.expand(channels, 1, 1, size)
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        along_rows = functional.conv2d(planes, rows, groups=channels)
-        return functional.conv2d(along_rows, rows.transpose(2, 3), groups=channels)
+    along_rows = functional.conv2d(planes, rows, groups=channels)
+    return functional.conv2d(along_rows, rows.transpose(2, 3), groups=channels)
 
 
 def _sliding(window: Tensor, length: int) -> Tensor:

@@ -264,3 +264,19 @@ def test_an_image_cannot_come_twice() -> None:
 def test_conventions_do_not_mix() -> None:
     with pytest.raises(UsageError, match="paper cannot take over standard"):
         MsSsim().merge(MsSsim(convention="standard"))
+
+
+def test_the_precision_that_a_program_has_set_moves_nothing() -> None:
+    images = noise(3, 8, 64)
+    expected = ms_ssim(images)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert ms_ssim(images) == expected
+    conv = getattr(torch.backends.cudnn, "conv", None)
+    if conv is None:
+        return  # torch before 2.9 has one setting alone
+    before = conv.fp32_precision
+    conv.fp32_precision = "ieee"  # where older settings of torch cannot be read any more
+    try:
+        assert ms_ssim(images) == expected
+    finally:
+        conv.fp32_precision = before
