@@ -1,5 +1,6 @@
 """The batches that metrics take, checked once at their door."""
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +40,7 @@ def as_images(images: Tensor | NDArray[np.generic], *, name: str = "images") -> 
     DataError
         Another shape or type, values outside 0..255, NaN, or values that look like 0..1.
     """
-    batch = torch.as_tensor(images)
+    batch = _tensor(images)
     if batch.ndim != 4 or batch.shape[1] != 3:
         shape = tuple(batch.shape)
         hint = "; permute(0, 3, 1, 2) puts the channels second" if shape[-1:] == (3,) else ""
@@ -49,6 +50,18 @@ def as_images(images: Tensor | NDArray[np.generic], *, name: str = "images") -> 
     if not batch.is_floating_point():
         raise DataError(f"{name}: {batch.dtype}; expected uint8, or floats within 0..255")
     return _rounded(batch, name=name)
+
+
+def _tensor(images: Tensor | NDArray[np.generic]) -> Tensor:
+    """Share an array's memory where torch can."""
+    if not isinstance(images, np.ndarray):
+        return torch.as_tensor(images)
+    if min(images.strides, default=0) < 0 or not images.dtype.isnative:
+        images = np.array(images, images.dtype.newbyteorder("="), order="C")
+    with warnings.catch_warnings():
+        # Of arrays that are not to be written to: nobody here writes to images.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(images)
 
 
 def _rounded(batch: Tensor, *, name: str) -> Tensor:

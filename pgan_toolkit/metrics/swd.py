@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pgan_toolkit.metrics.descriptors import SwdSettings
+from pgan_toolkit.metrics.images import as_images
 from pgan_toolkit.metrics.result import Result
 from pgan_toolkit.metrics.swd_comparison import compare_swd
 from pgan_toolkit.metrics.swd_statistics import SwdStatistics
@@ -99,7 +100,7 @@ def sliced_wasserstein_distance(
     if device is None:
         device = fake.device if isinstance(fake, Tensor) else "cpu"
     statistics = SwdStatistics(settings, side="real")
-    statistics.update(torch.as_tensor(real).to(device))
+    statistics.update(as_images(real, name="real").to(device))
     metric = SlicedWasserstein(statistics, bootstrap=bootstrap, device=device)
-    metric.update(torch.as_tensor(fake).to(device))
+    metric.update(as_images(fake, name="fake").to(device))
     return metric.compute()

@@ -25,6 +25,16 @@ def test_no_images_are_a_batch() -> None:
     assert as_images(np.zeros((0, 3, 2, 2))).shape == (0, 3, 2, 2)
 
 
+def test_arrays_may_lie_in_memory_as_they_like() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 5), dtype=np.uint8)
+    expected = torch.from_numpy(pixels[:, ::-1].copy())
+    assert torch.equal(as_images(pixels[:, ::-1]), expected)  # from BGR
+    assert torch.equal(as_images(expected.numpy().astype(">f4")), expected)
+    fixed = expected.numpy().copy()
+    fixed.setflags(write=False)
+    assert torch.equal(as_images(fixed), expected)
+
+
 @pytest.mark.parametrize(
     ("images", "message"),
     [
