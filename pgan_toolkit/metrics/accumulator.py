@@ -10,7 +10,7 @@ from torch import Tensor
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.metrics.result import Result
 
-__all__ = ["Accumulator", "Statistics", "next_range"]
+__all__ = ["Accumulator", "Statistics", "next_range", "take_ranges"]
 
 
 @runtime_checkable
@@ -76,3 +76,24 @@ def next_range(seen: list[range], *, first: int | None, count: int) -> range:
             joined.append(item)
     seen[:] = joined
     return new
+
+
+def take_ranges(seen: list[range], others: list[range]) -> None:
+    """Add the indices that another object has seen, all of them or, at an error, none.
+
+    Parameters
+    ----------
+    seen : list of range
+        Disjoint, ascending; changed in place.
+    others : list of range
+        Disjoint.
+
+    Raises
+    ------
+    UsageError
+        Some of the indices are in both.
+    """
+    joined = list(seen)
+    for indices in others:
+        next_range(joined, first=indices.start, count=len(indices))
+    seen[:] = joined

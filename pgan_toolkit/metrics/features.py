@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pgan_toolkit.errors import DataError
-from pgan_toolkit.metrics.accumulator import next_range
+from pgan_toolkit.metrics.accumulator import next_range, take_ranges
 
 __all__ = ["FeatureSet", "Features", "as_features", "check_same_dimension"]
 
@@ -111,8 +111,7 @@ class FeatureSet:
             return
         rows, logits = next(iter(other._rows.values())), next(iter(other._logits.values()), None)
         self._check(rows, None if logits is None else logits[: len(rows)], whole=False)
-        for indices in other._seen:
-            next_range(self._seen, first=indices.start, count=len(indices))
+        take_ranges(self._seen, other._seen)
         self._rows.update(other._rows)
         self._logits.update(other._logits)
 

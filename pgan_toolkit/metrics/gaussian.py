@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pgan_toolkit.errors import DataError
-from pgan_toolkit.metrics.accumulator import next_range
+from pgan_toolkit.metrics.accumulator import next_range, take_ranges
 from pgan_toolkit.metrics.features import FeatureSet, as_features
 
 __all__ = ["Gaussian", "GaussianStatistics"]
@@ -58,11 +58,14 @@ class GaussianStatistics:
     """Sums of features in float64, from which mean and covariance come; 8 D^2 bytes.
 
     For sets whose features are too many to keep. Batches and merging can move the result by the
-    rounding of float64 (about 1e-13 of it); `FeatureSet` moves by nothing.
+    rounding of float64 (about 1e-13 of it); `FeatureSet` moves by nothing. The sums are of the
+    differences from one of the images, so that nothing is lost where features hardly differ, and
+    equal ones have a covariance of 0 exactly.
     """
 
     def __init__(self) -> None:
         self._seen: list[range] = []
+        self._origin: NDArray[np.float64] = np.zeros(0)
         self._sum: NDArray[np.float64] = np.zeros(0)
         self._outer: NDArray[np.float64] = np.zeros((0, 0))
 
@@ -86,10 +89,13 @@ class GaussianStatistics:
         rows = as_features(features)
         if not len(rows):
             return
-        self._take_dimension(rows.shape[1])
+        self._check_dimension(rows.shape[1])
         next_range(self._seen, first=first, count=len(rows))
+        if not len(self._origin):
+            self._begin(rows[0].astype(np.float64))
         for start in range(0, len(rows), _ROWS_TOGETHER):
             block = rows[start : start + _ROWS_TOGETHER].astype(np.float64)
+            block -= self._origin
             self._sum += block.sum(axis=0)
             self._outer += block.T @ block
 
@@ -97,11 +103,15 @@ class GaussianStatistics:
         """Take over what another object has of the same set; raises as `update`."""
         if not other.count:
             return
-        self._take_dimension(len(other._sum))
-        for indices in other._seen:
-            next_range(self._seen, first=indices.start, count=len(indices))
-        self._sum = self._sum + other._sum
-        self._outer = self._outer + other._outer
+        self._check_dimension(len(other._origin))
+        take_ranges(self._seen, other._seen)
+        if not len(self._origin):
+            self._begin(other._origin)
+        between = other._origin - self._origin
+        across = np.outer(other._sum, between)
+        shift = other.count * np.outer(between, between)
+        self._outer = self._outer + other._outer + across + across.T + shift
+        self._sum = self._sum + other._sum + other.count * between
 
     def gaussian(self) -> Gaussian:
         """Return the Gaussian. Raises DataError with fewer than two images."""
@@ -110,10 +120,12 @@ class GaussianStatistics:
             raise DataError(f"{count} images; a covariance takes 2 at least")
         mean = self._sum / count
         covariance = (self._outer - count * np.outer(mean, mean)) / (count - 1)
-        return Gaussian(mean=mean, covariance=covariance, count=count)
+        return Gaussian(mean=self._origin + mean, covariance=covariance, count=count)
 
-    def _take_dimension(self, size: int) -> None:
-        if not len(self._sum):
-            self._sum, self._outer = np.zeros(size), np.zeros((size, size))
-        elif len(self._sum) != size:
-            raise DataError(f"features of {size} dimensions among those of {len(self._sum)}")
+    def _begin(self, origin: NDArray[np.float64]) -> None:
+        size = len(origin)
+        self._origin, self._sum, self._outer = origin, np.zeros(size), np.zeros((size, size))
+
+    def _check_dimension(self, size: int) -> None:
+        if len(self._origin) not in (0, size):
+            raise DataError(f"features of {size} dimensions among those of {len(self._origin)}")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pgan_toolkit.errors import DataError, UsageError
-from pgan_toolkit.metrics.accumulator import next_range
+from pgan_toolkit.metrics.accumulator import next_range, take_ranges
 from pgan_toolkit.metrics.images import ImageBatch, as_images
 from pgan_toolkit.metrics.networks.digits import DIGIT_SIZE_PX
 from pgan_toolkit.metrics.result import Result
@@ -175,10 +175,7 @@ class DiscreteModes:
         """
         if not isinstance(other, DiscreteModes) or self._settings() != other._settings():
             raise UsageError("only discrete modes of the same classifier and protocol are merged")
-        seen = list(self._seen)
-        for part in other._seen:
-            next_range(seen, first=part.start, count=len(part))
-        self._seen = seen
+        take_ranges(self._seen, other._seen)
         for repeat, counts in other._counts.items():
             self._add(repeat, counts)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pgan_toolkit.devices import whole_float32
 from pgan_toolkit.errors import DataError, UsageError
-from pgan_toolkit.metrics.accumulator import next_range
+from pgan_toolkit.metrics.accumulator import next_range, take_ranges
 from pgan_toolkit.metrics.images import as_images
 from pgan_toolkit.metrics.result import Result
 from pgan_toolkit.metrics.structural_similarity import (
@@ -174,8 +174,7 @@ class MsSsim:
         if other._size is None:
             return
         self._take_size(other._size)
-        for indices in other._seen:
-            next_range(self._seen, first=indices.start, count=len(indices))
+        take_ranges(self._seen, other._seen)
         self._values.update(other._values)
         for images in other._waiting.values():
             for index, image in images.items():
@@ -220,7 +219,7 @@ class MsSsim:
         start = min(images) // self._group_size * self._group_size
         places = range(start, start + self._group_size)
         blank = torch.zeros_like(next(iter(images.values())))
-        whole = torch.stack([images.get(place, blank) for place in places])
+        whole = _stacked([images.get(place, blank) for place in places])
         there = [place in images and place + 1 in images for place in places[::2]]
         (values,) = self._similarities([whole])
         return values[there]
@@ -231,8 +230,7 @@ class MsSsim:
         waiting = self._waiting.setdefault(group, {})
         waiting.update({start + k: image.clone() for k, image in enumerate(images)})
         if len(waiting) == self._group_size:
-            whole = [waiting[index] for index in sorted(waiting)]
-            self._evaluate({group: torch.stack(whole)})
+            self._evaluate({group: _stacked([waiting[index] for index in sorted(waiting)])})
             del self._waiting[group]
 
     def _take_size(self, size: tuple[int, int]) -> None:
@@ -260,6 +258,11 @@ def _computed(
     """The MS-SSIM of groups of pairs, by threads."""
     with whole_float32():
         return parallel_map(lambda group: similarities(*group, convention), groups)
+
+
+def _stacked(images: list[Tensor]) -> Tensor:
+    """Join images, which may come from several GPUs, on the device of the first."""
+    return torch.stack([image.to(images[0].device) for image in images])
 
 
 def _group_starts(indices: range, size: int) -> list[int]:

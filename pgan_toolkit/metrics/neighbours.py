@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pgan_toolkit.errors import DataError, UsageError
-from pgan_toolkit.metrics.accumulator import next_range
+from pgan_toolkit.metrics.accumulator import next_range, take_ranges
 
 __all__ = ["BLOCK_BYTES", "NeighbourSearch", "Neighbours", "nearest"]
 
@@ -123,8 +123,7 @@ class NeighbourSearch:
                 f"a search of {tuple(other._queries.shape)} for {other._k} cannot be merged into "
                 f"one of {tuple(self._queries.shape)} for {self._k}"
             )
-        for part in other._seen:
-            next_range(self._seen, first=part.start, count=len(part))
+        take_ranges(self._seen, other._seen)
         self._take(other._squares, other._indices)
 
     def compute(self) -> Neighbours:

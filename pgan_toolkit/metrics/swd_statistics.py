@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pgan_toolkit.errors import DataError, UsageError
-from pgan_toolkit.metrics.accumulator import next_range
+from pgan_toolkit.metrics.accumulator import next_range, take_ranges
 from pgan_toolkit.metrics.descriptor_store import DescriptorStore
 from pgan_toolkit.metrics.descriptors import Side, SwdSettings, cut_descriptors, swd_levels
 from pgan_toolkit.metrics.images import as_images
@@ -83,8 +83,7 @@ class SwdStatistics:
             return
         self._require_size(other.size)
         seen = list(self._seen)
-        for indices in other._seen:
-            next_range(seen, first=indices.start, count=len(indices))
+        take_ranges(seen, other._seen)
         self.store.merge(other.store)
         self._seen = seen
 

@@ -92,6 +92,27 @@ def test_constant_features_have_only_their_means() -> None:
     assert frechet_distance(statistics_of(x), statistics_of(y)).value == pytest.approx(16)
 
 
+@pytest.mark.parametrize("count", [2, 4, 100])
+def test_equal_images_in_any_number_have_no_covariance(count: int) -> None:
+    row = np.random.default_rng(0).gamma(1, 0.4, (1, 4)).astype(np.float32)
+    x, y = row.repeat(count, axis=0), row.repeat(3, axis=0) + np.float32(0.5)
+    gaussian = statistics_of(x).gaussian()
+    assert not gaussian.covariance.any()
+    assert gaussian.mean == pytest.approx(row[0], abs=0)
+    assert frechet_distance(x, x).value == 0
+    assert frechet_distance(x, y).value == pytest.approx(4 * 0.25, rel=1e-5)
+
+
+def test_a_small_spread_about_a_large_mean_is_not_lost() -> None:
+    rows = (1e4 + np.random.default_rng(0).normal(size=(300, 5))).astype(np.float32)
+    parts = [statistics_of(rows[:120]), GaussianStatistics()]
+    parts[1].update(rows[120:], first=120)
+    parts[0].merge(parts[1])
+    expected = np.cov(rows.astype(np.float64), rowvar=False)
+    for found in (statistics_of(rows), parts[0]):
+        assert found.gaussian().covariance == pytest.approx(expected, rel=1e-10, abs=1e-12)
+
+
 def test_dead_features_do_no_harm() -> None:
     x, y = draw(0, 300, 10), draw(1, 300, 10)
     padded = [np.pad(rows, [(0, 0), (3, 4)]) for rows in (x, y)]

@@ -4,7 +4,7 @@ import pytest
 
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.metrics import Result
-from pgan_toolkit.metrics.accumulator import next_range
+from pgan_toolkit.metrics.accumulator import next_range, take_ranges
 
 RESULT = Result(
     metric="swd", value=2.5, images={"real": 4, "fake": 4}, convention="a", interval=(2.0, 3.0)
@@ -39,3 +39,12 @@ def test_an_image_cannot_come_twice(first: int, count: int) -> None:
     with pytest.raises(UsageError):
         next_range(seen, first=first, count=count)
     assert seen == [range(2), range(4, 6)]
+
+
+def test_ranges_are_taken_over_all_or_not_at_all() -> None:
+    seen = [range(5, 7)]
+    take_ranges(seen, [range(2), range(7, 9)])
+    assert seen == [range(2), range(5, 9)]
+    with pytest.raises(UsageError, match="images 8 to 9"):
+        take_ranges(seen, [range(3, 4), range(8, 10)])
+    assert seen == [range(2), range(5, 9)]
