@@ -44,20 +44,23 @@ def kernel_distance(
     subsets : int
         How many are drawn, each without replacement and for both sides independently.
     subset_size : int
-        Images of each side in a subset; half of the smaller side where that has fewer, so that
-        subsets still differ.
+        Images of each side in a subset; half of the smaller side where that has no more, so that
+        subsets differ.
     seed : int
         Of the subsets.
     whole_sets : bool
         Also give the estimate from all pairs of images, as the component "whole sets"; takes a time
-        that grows as the square of their number.
+        that grows as the square of their number, and no more memory.
 
     Returns
     -------
     Result
         Metric "kid", not multiplied by 1000. Component "std over subsets" is what papers print
-        behind the +-; the standard error is it over the root of the number of subsets, which says
-        how well the subsets' mean is known, and not how it would differ with other images.
+        behind the +-. The standard error says how the value would differ with other images and
+        other subsets: subsets of n out of N images are a jackknife that leaves N - n out (Shao and
+        Tu 1995, section 2.3), by which the variance over the choice of images is n / (N - n) times
+        that over subsets. N is that of the smaller side; where the other has more, or where the two
+        sides are alike (which makes the distance's spread fall as 1/N), it is an upper bound.
 
     Raises
     ------
@@ -72,6 +75,7 @@ def kernel_distance(
         raise UsageError(f"{subsets} subsets of {subset_size}; expected 1 or more of 2 or more")
     size = _subset_size(len(x), len(y), wanted=subset_size)
     values = np.array([_subset_distance(x, y, size, seed=seed, index=k) for k in range(subsets)])
+    jackknife = size / (min(len(x), len(y)) - size)
     components = {"whole sets": squared_mmd(x, y)} if whole_sets else {}
     spread = float(values.std(ddof=1)) if subsets > 1 else None
     if spread is not None:
@@ -82,8 +86,8 @@ def kernel_distance(
         images={"real": len(x), "fake": len(y)},
         convention="unbiased squared MMD, kernel (x.y/D + 1)^3, not x1000 (Binkowski et al. 2018)",
         components=components,
-        standard_error=None if spread is None else spread / math.sqrt(subsets),
-        uncertainty=f"{subsets} subsets of {size:,} of the same images" if subsets > 1 else "",
+        standard_error=None if spread is None else spread * math.sqrt(jackknife + 1 / subsets),
+        uncertainty="" if spread is None else f"jackknife by {subsets} subsets of {size:,} images",
         seed=seed,
         warnings=_warnings(len(x), len(y), size=size, wanted=subset_size),
     )
@@ -99,17 +103,18 @@ def squared_mmd(x: Features, y: Features) -> float:
 
 def _kernel_sum(x: Features, y: Features, *, diagonal: bool) -> float:
     """Sum of the kernel over all pairs, with or without those of equal index."""
-    right = y.astype(np.float64)
     total = 0.0
-    for start in range(0, len(x), _ROWS_TOGETHER):
-        left = x[start : start + _ROWS_TOGETHER].astype(np.float64)
-        kernel = left @ right.T
-        kernel /= x.shape[1]
-        kernel += 1
-        kernel *= kernel * kernel
-        total += float(kernel.sum())
-        if not diagonal:
-            total -= float(np.diagonal(kernel, start).sum())
+    for row in range(0, len(x), _ROWS_TOGETHER):
+        left = x[row : row + _ROWS_TOGETHER].astype(np.float64)
+        for column in range(0, len(y), _ROWS_TOGETHER):
+            right = y[column : column + _ROWS_TOGETHER].astype(np.float64)
+            kernel = left @ right.T
+            kernel /= x.shape[1]
+            kernel += 1
+            kernel *= kernel * kernel
+            total += float(kernel.sum())
+            if row == column and not diagonal:
+                total -= float(np.trace(kernel))
     return total
 
 
@@ -124,13 +129,13 @@ def _subset_size(real: int, fake: int, *, wanted: int) -> int:
     fewest = min(real, fake)
     if fewest < 4:
         raise DataError(f"{real} real and {fake} fake images; a kernel distance takes 4 of each")
-    return wanted if fewest >= wanted else fewest // 2
+    return wanted if fewest > wanted else fewest // 2
 
 
 def _warnings(real: int, fake: int, *, size: int, wanted: int) -> tuple[str, ...]:
     if size == wanted:
         return ()
     return (
-        f"{min(real, fake):,} images are fewer than a subset of {wanted:,}: subsets of {size:,} "
+        f"{min(real, fake):,} images are too few for subsets of {wanted:,}: subsets of {size:,} "
         "were drawn",
     )

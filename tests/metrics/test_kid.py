@@ -52,11 +52,26 @@ def test_the_score_is_the_mean_over_seeded_subsets() -> None:
         values.append(by_two_loops(x[first], y[second]))
     assert result.value == pytest.approx(np.mean(values), rel=1e-12)
     assert result.components == {"std over subsets": pytest.approx(np.std(values, ddof=1))}
-    assert result.standard_error == pytest.approx(np.std(values, ddof=1) / math.sqrt(5))
-    assert result.uncertainty == "5 subsets of 12 of the same images"
+    expected = np.std(values, ddof=1) * math.sqrt(12 / 18 + 1 / 5)
+    assert result.standard_error == pytest.approx(expected)
+    assert result.uncertainty == "jackknife by 5 subsets of 12 images"
     assert result.images == {"real": 30, "fake": 40}
     assert result.warnings == ()
     assert result.seed == 3
+
+
+@pytest.mark.parametrize("size", [50, 150])
+def test_the_standard_error_is_the_spread_over_other_images(size: int) -> None:
+    results = [
+        kernel_distance(
+            draw(seed, 200), draw(1000 + seed, 200, shift=0.3), subsets=30, subset_size=size
+        )
+        for seed in range(80)
+    ]
+    errors = np.array([result.standard_error for result in results])
+    assert errors.mean() == pytest.approx(
+        np.std([result.value for result in results], ddof=1), rel=0.25
+    )
 
 
 def test_equal_distributions_have_no_distance_on_average() -> None:
@@ -94,11 +109,12 @@ def test_one_subset_has_no_spread() -> None:
     assert result.components == {}
 
 
-def test_few_images_make_smaller_subsets() -> None:
-    result = kernel_distance(draw(0, 30), draw(1, 2000), subsets=2)
-    assert result.warnings == (
-        "30 images are fewer than a subset of 1,000: subsets of 15 were drawn",
-    )
+@pytest.mark.parametrize(("count", "size", "drawn"), [(30, 1000, 15), (30, 30, 15), (30, 29, 29)])
+def test_few_images_make_smaller_subsets(count: int, size: int, drawn: int) -> None:
+    result = kernel_distance(draw(0, count), draw(1, 2000), subsets=3, subset_size=size)
+    expected = f"30 images are too few for subsets of {size:,}: subsets of {drawn} were drawn"
+    assert result.warnings == (() if drawn == size else (expected,))
+    assert result.components["std over subsets"] > 1e-4  # they differ
 
 
 def test_constant_features() -> None:
