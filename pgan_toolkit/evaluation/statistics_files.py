@@ -27,6 +27,7 @@ from pgan_toolkit.storage import AtomicPath
 __all__ = ["StoredStatistics", "read_statistics", "write_statistics"]
 
 _FORMAT = 1
+_MOMENTS = ("mu", "sigma")
 _OURS = ("n", "extractor", "convention", "format")
 _UNREADABLE = (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
@@ -105,15 +106,8 @@ def read_statistics(path: Path) -> StoredStatistics:
         It cannot be read.
     """
     arrays = _arrays(path)
-    missing = [name for name in ("mu", "sigma") if name not in arrays]
-    if missing:
-        raise DataError(
-            f"{path}: no {' and no '.join(missing)} among {', '.join(arrays) or 'nothing'}; "
-            "expected mu (D,) and sigma (D, D), as pytorch-fid, clean-fid and this toolkit "
-            "write them"
-        )
     count, extractor, convention = _ours(path, arrays)
-    mean, covariance = (_numbers(path, name, arrays[name]) for name in ("mu", "sigma"))
+    mean, covariance = (_numbers(path, name, arrays[name]) for name in _MOMENTS)
     try:
         gaussian = Gaussian(mean=mean, covariance=covariance, count=count)
     except DataError as error:
@@ -128,13 +122,26 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
             if not isinstance(loaded, np.lib.npyio.NpzFile):
                 raise DataError(f"{path}: a single array; expected an .npz file of mu and sigma")
             with loaded:
-                # What is no array comes as bytes, and as an array of bytes is refused later.
-                return {name: np.asarray(loaded[name]) for name in loaded.files}
+                _require_moments(path, loaded.files)
+                # What else a file holds stays there: some hold the images too. What is no array
+                # comes as bytes, and as an array of bytes is refused later.
+                wanted = [name for name in (*_MOMENTS, *_OURS) if name in loaded.files]
+                return {name: np.asarray(loaded[name]) for name in wanted}
     except _UNREADABLE as error:
         raise DataError(
             f"{path}: no readable .npz file ({error}); it is damaged, or holds pickled objects, "
             "which are never loaded; write it again"
         ) from error
+
+
+def _require_moments(path: Path, names: list[str]) -> None:
+    missing = [name for name in _MOMENTS if name not in names]
+    if missing:
+        raise DataError(
+            f"{path}: no {' and no '.join(missing)} among {', '.join(names) or 'nothing'}; "
+            "expected mu (D,) and sigma (D, D), as pytorch-fid, clean-fid and this toolkit "
+            "write them"
+        )
 
 
 def _ours(

@@ -57,6 +57,13 @@ def test_statistics_of_pytorch_fid_and_clean_fid(tmp_path: Path, dtype: type) ->
     assert result.warnings == ("real: the number of images is not known",)
 
 
+def test_what_else_others_keep_in_the_file_is_not_read(tmp_path: Path) -> None:
+    images = np.array([{"pickled": "images"}], dtype=object)
+    np.savez(tmp_path / "theirs.npz", arr_0=images, mu=MEAN, sigma=COVARIANCE)
+    found = read_statistics(tmp_path / "theirs.npz")
+    assert same(found, StoredStatistics(Gaussian(mean=MEAN, covariance=COVARIANCE, count=None)))
+
+
 def test_a_file_that_exists_is_kept(tmp_path: Path) -> None:
     write_statistics(tmp_path / "real.npz", STORED)
     with pytest.raises(UsageError, match="exists already"):
