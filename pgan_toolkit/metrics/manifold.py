@@ -93,7 +93,7 @@ def precision_recall(
     x, y = as_features(real, name="real"), as_features(fake, name="fake")
     check_same_dimension(x.shape[1], y.shape[1])
     _check_counts(len(x), len(y), k=k, density_k=density_k)
-    counts = _count(x, y, k=k, density_k=density_k)
+    counts = _count(*_within_float32(x, y), k=k, density_k=density_k)
     parts = {
         "precision": counts.precise,
         "recall": counts.recalled,
@@ -116,6 +116,18 @@ def precision_recall(
         uncertainty="the points that are counted, balls as given",
         warnings=_warnings(len(x), len(y)),
     )
+
+
+def _within_float32(x: Features, y: Features) -> tuple[Features, Features]:
+    """Bring features whose squares float32 cannot hold to a size at which it can.
+
+    By a power of two: which points are nearer does not change.
+    """
+    largest = max(float(np.abs(side).max()) for side in (x, y))
+    if not largest or 2.0**-20 <= largest <= 2.0**50:
+        return x, y
+    exponent = -math.frexp(largest)[1]
+    return np.ldexp(x, exponent), np.ldexp(y, exponent)
 
 
 def _count(x: Features, y: Features, *, k: int, density_k: int) -> _Counts:

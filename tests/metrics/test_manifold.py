@@ -70,6 +70,13 @@ def test_blocks_of_any_size_give_the_same(
     assert precision_recall(x, y) == expected
 
 
+@pytest.mark.parametrize("exponent", [-100, -70, 62, 120])
+def test_the_size_of_features_does_not_matter(exponent: int) -> None:
+    x, y = SETS["apart"]
+    expected = precision_recall(x, y)
+    assert precision_recall(np.ldexp(x, exponent), np.ldexp(y, exponent)) == expected
+
+
 def test_a_set_against_itself() -> None:
     rows = draw(0, 200)
     assert precision_recall(rows, rows.copy()).components == {
