@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pgan_toolkit.devices import whole_float32
 from pgan_toolkit.errors import SetupError, UsageError
+from pgan_toolkit.evaluation.memory import enough_memory
 from pgan_toolkit.evaluation.weight_files import (
     PublicFile,
     StoredTensors,
@@ -239,8 +240,10 @@ def open_extractor(
     path = find_weights(public, weights=weights, download=download, progress=progress)
     stored = read_tensors(path, expected=public, own=weights is not None)
     _load(network, stored, unused=kind.unused)
+    with enough_memory(device):
+        network = _on_device(kind.finish(network), device)
     return FeatureExtractor(
-        _on_device(kind.finish(network), device),
+        network,
         name=name,
         device=device,
         digest=stored.sha256,

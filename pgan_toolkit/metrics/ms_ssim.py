@@ -255,8 +255,10 @@ class MsSsim:
 def _computed(
     groups: list[tuple[Tensor, Tensor]], convention: Convention
 ) -> list[NDArray[np.float64]]:
-    """The MS-SSIM of groups of pairs, by threads."""
+    """The MS-SSIM of groups of pairs: by threads, or on a GPU one after the other."""
     with whole_float32():
+        if any(x.device.type != "cpu" for x, _ in groups):
+            return [similarities(*group, convention) for group in groups]
         return parallel_map(lambda group: similarities(*group, convention), groups)
 
 

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.metrics.accumulator import next_range, take_ranges
 from pgan_toolkit.metrics.descriptor_store import DescriptorStore
 from pgan_toolkit.metrics.descriptors import Side, SwdSettings, cut_descriptors, swd_levels
@@ -61,7 +61,8 @@ class SwdStatistics:
 
         `first` is the index of the first of them in the set; by default they follow those that
         this object has. Raises DataError for another size than before, or one that cannot be
-        halved evenly; UsageError for an image that was taken before; SetupError for a full disk.
+        halved evenly; UsageError for an image that was taken before; SetupError for a full disk
+        or GPU.
         """
         batch = as_images(images, name=self.side)
         if not len(batch):
@@ -120,9 +121,12 @@ class SwdStatistics:
             some = slice(start, start + step)
             try:
                 levels = self._cut(batch, indices, some)
-            except torch.OutOfMemoryError:
+            except torch.OutOfMemoryError as error:
                 if step == 1:
-                    raise
+                    raise SetupError(
+                        f"{batch.device}: not enough free memory for the levels of one image "
+                        f"({error}); end other programs on it, or use --device cpu"
+                    ) from error
                 step //= 2
                 continue
             self.store.add(indices[some], levels)

@@ -175,6 +175,17 @@ def test_where_one_image_is_too_many_the_message_says_what_to_do() -> None:
         extractor.features(_noise(3))
 
 
+def test_where_memory_does_not_suffice_for_the_network(
+    inception_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(nn.Module, "to", full)
+    with pytest.raises(SetupError, match=r"cpu: not enough free memory \(no room\)"):
+        open_extractor(INCEPTION, weights=inception_weights, device=CPU)
+
+
 def test_no_images_give_no_features() -> None:
     _, extractor = _small(room=4)
     assert extractor.features(_noise(0)).shape == (0, 3)

@@ -10,7 +10,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.errors import DataError, SetupError, UsageError
+from pgan_toolkit.metrics import swd_statistics
 from pgan_toolkit.metrics.accumulator import Accumulator, Statistics
 from pgan_toolkit.metrics.descriptors import SwdSettings
 from pgan_toolkit.metrics.swd import SlicedWasserstein, sliced_wasserstein_distance
@@ -231,6 +232,28 @@ def test_images_that_cannot_be_taken_are_refused() -> None:
     with pytest.raises(DataError, match=r"89x109 pixels .* to 88x108"):
         SwdStatistics().update(np.zeros((1, 3, 109, 89), np.uint8))
     assert len(real) == 70
+
+
+def test_a_gpu_without_memory_takes_fewer_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut, tried = SwdStatistics._cut, []
+
+    def limited(self: SwdStatistics, batch: torch.Tensor, indices: range, some: slice) -> Any:
+        tried.append(len(batch[some]))
+        if tried[-1] > room:
+            raise torch.OutOfMemoryError("no room")
+        return cut(self, batch, indices, some)
+
+    monkeypatch.setattr(SwdStatistics, "_cut", limited)
+    monkeypatch.setattr(SwdStatistics, "_take_on_cpu", SwdStatistics._take_on_gpu)
+    monkeypatch.setattr(swd_statistics, "_PIXELS_AT_ONCE", {"cpu": 64 * 32**2})
+    room = 20
+    real = SwdStatistics(QUICK)
+    real.update(REAL)
+    assert tried == [64, 32, 16, 16, 16, 16, 6]
+    assert compare_swd(real, _real()) == compare_swd(_real(), _real())
+    room = 0
+    with pytest.raises(SetupError, match=r"cpu: not enough free memory .*--device cpu"):
+        SwdStatistics(QUICK).update(REAL)
 
 
 @pytest.mark.gpu
