@@ -49,9 +49,12 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
 
     Raises
     ------
+    UsageError
+        `path` is a device, a pipe or an open stream.
     OSError
         The disk is full or the folder cannot be written to; the old file is then untouched.
     """
+    _refuse_special(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _sibling(path, _PARTIAL)
     try:
@@ -107,7 +110,7 @@ class AtomicPath:
     Raises
     ------
     UsageError
-        `path` exists and `overwrite` is false.
+        `path` exists and `overwrite` is false, or is a device, a pipe or an open stream.
     OSError
         The folder cannot be written to.
     """
@@ -166,6 +169,7 @@ class AtomicPath:
         self._unlock()
 
     def _refuse_existing(self) -> None:
+        _refuse_special(self.path)
         if not self.overwrite and os.path.lexists(self.path):
             raise UsageError(
                 f"{self.path}: exists already; choose another name, or replace it (--overwrite)"
@@ -210,6 +214,32 @@ class AtomicPath:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+
+def _refuse_special(path: Path) -> None:
+    """Refuse what a rename would destroy: /dev/null for all of a machine, or a redirected output.
+
+    Raises
+    ------
+    UsageError
+        It is neither a file nor a folder, or a standard stream of this process leads there.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return  # nothing there, or a link to nothing
+    plain = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+    if not plain or any(_is_stream(status, handle) for handle in range(3)):
+        raise UsageError(
+            f"{path}: is a device, a pipe or an open stream, which cannot be replaced; name a file"
+        )
+
+
+def _is_stream(status: os.stat_result, handle: int) -> bool:
+    try:
+        return os.path.samestat(status, os.fstat(handle))
+    except OSError:
+        return False  # closed
 
 
 def _sibling(path: Path, suffix: str) -> Path:

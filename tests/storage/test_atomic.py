@@ -30,6 +30,37 @@ def test_bytes_are_written_and_replaced(tmp_path: Path) -> None:
     assert names(target.parent) == ["a.json"]
 
 
+def test_devices_pipes_and_streams_are_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")
+    (tmp_path / "pipe_too").symlink_to("pipe")
+    before = names(tmp_path)
+    for name in before:
+        with pytest.raises(UsageError, match=rf"{name}: is a device, a pipe .* name a file"):
+            AtomicPath(tmp_path / name, overwrite=True)
+        with pytest.raises(UsageError, match="name a file"):
+            atomic_write_bytes(tmp_path / name, b"x")
+    assert names(tmp_path) == before
+
+
+def test_where_the_output_goes_is_not_replaced(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from pgan_toolkit.storage.atomic import AtomicPath\n"
+        "print('kept', flush=True); AtomicPath(Path(sys.argv[1]), overwrite=True)"
+    )
+    (tmp_path / "stdout").symlink_to("/proc/self/fd/1")
+    for name in ("stdout", "log"):
+        with (tmp_path / "log").open("w") as log:
+            done = subprocess.run(
+                [sys.executable, "-c", code, tmp_path / name],
+                stdout=log, stderr=subprocess.PIPE, text=True, check=False,
+            )  # fmt: skip
+        assert "an open stream, which cannot be replaced" in done.stderr
+        assert (tmp_path / "log").read_text() == "kept\n"
+    assert (tmp_path / "stdout").is_symlink()
+    assert names(tmp_path) == ["log", "stdout"]
+
+
 def test_new_files_follow_the_umask(tmp_path: Path) -> None:
     old = os.umask(0o027)
     try:
