@@ -84,7 +84,7 @@ def fid(  # noqa: PLR0913 - one argument an option
 
     how = stream_settings(reading, quiet=quiet)
     _check(real, kept)
-    with report_place(report) as place, report_place(kept) as statistics:
+    with report_place(report, required=quiet) as place, report_place(kept) as statistics:
         sides = _open(real, how), _open(fake, how)
         streams = [side for side in sides if isinstance(side, ImageStream)]
         measured = measure_fid(
@@ -97,7 +97,8 @@ def fid(  # noqa: PLR0913 - one argument an option
             cache=open_cache(no_cache=no_cache, quiet=quiet),
         )
         if statistics is not None:
-            write_statistics(statistics, measured.real_statistics(), overwrite=True)
+            with statistics.writing() as temporary:
+                write_statistics(temporary, measured.real_statistics(), overwrite=True)
         title = f"{fake} against {real}"
         finish({title: measured.result}, place=place, streams=streams, quiet=quiet)
 

@@ -35,7 +35,7 @@ Examples:
     help="Contiguous parts of the set, over which the mean is.",
 )
 @weights_option
-@stream_options(images=None)
+@stream_options(images=None, of="the set")
 @metric_device_option
 @json_option
 def inception_score(
@@ -56,7 +56,7 @@ def inception_score(
     from pgan_toolkit.evaluation.measure_inception_score import measure_inception_score
     from pgan_toolkit.evaluation.streams import ImageStream
 
-    with report_place(report) as place:
+    with report_place(report, required=quiet) as place:
         stream = ImageStream(fake, stream_settings(reading, quiet=quiet))
         network = open_inception(weights=weights, device=device, quiet=quiet)
         result = measure_inception_score(stream, extractor=network, splits=splits)

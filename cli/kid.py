@@ -62,14 +62,15 @@ def kid(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Measure the kernel distance of Inception features (KID), which few images do not raise.
 
-    REAL and FAKE are folders, zip or HDF5 files of pictures of any size. Lower is better; a little
-    below 0 is rounding of the estimate. Many papers print 1000 times this number.
+    REAL and FAKE are folders, zip or HDF5 files of pictures of any size. Lower is better; the
+    estimate has no bias, so that of equal sets it scatters around 0, also below. Many papers print
+    1000 times this number.
     """
     from pgan_toolkit.evaluation.measure_kid import measure_kid
     from pgan_toolkit.evaluation.streams import ImageStream
 
     how = stream_settings(reading, quiet=quiet)
-    with report_place(report) as place:
+    with report_place(report, required=quiet) as place:
         streams = [ImageStream(real, how), ImageStream(fake, how)]
         result = measure_kid(
             *streams,

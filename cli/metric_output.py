@@ -4,35 +4,45 @@ import json
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from pgan_cli.reports import Report
 
 if TYPE_CHECKING:  # it would load torch, which --help does without
     from pgan_toolkit.evaluation.streams import ImageStream
     from pgan_toolkit.metrics.result import Result
 
-__all__ = ["finish", "result_table", "show_results", "write_results"]
+__all__ = ["finish", "result_table", "results_json", "show_results"]
 
 _FORMAT = "pgan-toolkit results"
 _VERSION = 1
-_NAME_WIDTH = 14
+_NAME_WIDTH = 16
+_SMALLEST_FIXED = 0.01
+_QUOTED = {"modes", "precision-recall"}  # their value is one of their components, shown once
 _LINE_WIDTH = 100
 
 
 def finish(
     results: "Mapping[str, Result]",
     *,
-    place: Path | None,
+    place: Report | None,
     streams: "Sequence[ImageStream]",
     quiet: bool,
 ) -> None:
-    """Write results where they were asked for, and show them unless told to be quiet."""
-    if place is not None:
-        write_results(place, results, sets=[stream.describe() for stream in streams])
-    if not quiet:
-        show_results(results)
+    """Write results where they were asked for, and show them unless told to be quiet.
+
+    Raises
+    ------
+    SetupError
+        They cannot be written. They have been shown then, for they may have taken hours.
+    """
+    try:
+        if place is not None:
+            place.write(results_json(results, sets=[stream.describe() for stream in streams]))
+    finally:
+        if not quiet:
+            show_results(results)
 
 
 def show_results(results: "Mapping[str, Result]") -> None:
@@ -65,7 +75,8 @@ def result_table(result: "Result", *, title: str = "") -> str:
         _row(name, value, result.component_errors.get(name))
         for name, value in result.components.items()
     ]
-    lines.append(_row(result.metric, result.value, result.standard_error))
+    if result.metric not in _QUOTED:
+        lines.append(_row(result.metric, result.value, result.standard_error))
     if result.interval is not None:
         low, high = map(_number, result.interval)
         lines.append(_fact("95 % interval", f"{low} to {high}"))
@@ -80,15 +91,13 @@ def result_table(result: "Result", *, title: str = "") -> str:
     return "\n".join([*lines, *(_fact(name, text) for name, text in facts.items() if text)])
 
 
-def write_results(
-    place: Path, results: "Mapping[str, Result]", *, sets: Sequence[Mapping[str, Any]] = ()
-) -> None:
-    """Write results as JSON; numbers that are not finite become null.
+def results_json(
+    results: "Mapping[str, Result]", *, sets: Sequence[Mapping[str, Any]] = ()
+) -> bytes:
+    """Return results as JSON; numbers that are not finite become null.
 
     Parameters
     ----------
-    place : Path
-        The file to write, as `report_place` gives it.
     results : Mapping of str to Result
         Title -> result, in the order of the file.
     sets : sequence of mappings
@@ -101,7 +110,7 @@ def write_results(
         "results": [{"title": title, **each.to_dict()} for title, each in results.items()],
     }
     text = json.dumps(_finite(content), indent=1, allow_nan=False)
-    place.write_bytes(f"{text}\n".encode())
+    return f"{text}\n".encode()
 
 
 def _row(name: str, value: float, error: float | None) -> str:
@@ -116,9 +125,9 @@ def _fact(name: str, text: str) -> str:
 
 
 def _number(value: float) -> str:
-    """Four decimals, and as many significant digits of what is smaller than one."""
-    small = 0 < abs(value) < 1
-    return f"{value:.4g}" if small else f"{value:,.4f}"
+    """Four decimals, or four significant digits of what these would hide."""
+    hidden = 0 < abs(value) < _SMALLEST_FIXED
+    return f"{value:#.4g}" if hidden else f"{value:,.4f}"
 
 
 def _finite(value: Any) -> Any:

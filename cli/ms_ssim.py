@@ -32,7 +32,7 @@ Examples:
     show_default=True,
     help="paper: as published, 16 pixels and up; standard: as pytorch-msssim, 161 and up.",
 )
-@stream_options(images=20_000)
+@stream_options(images=20_000, of="the set")
 @metric_device_option
 @json_option
 def ms_ssim(
@@ -48,7 +48,7 @@ def ms_ssim(
     from pgan_toolkit.evaluation.streams import ImageStream
 
     where = find_device(device)
-    with report_place(report) as place:
+    with report_place(report, required=quiet) as place:
         stream = ImageStream(fake, stream_settings(reading, quiet=quiet))
         result = measure_ms_ssim(stream, convention=convention, device=where)
         finish({str(fake): result}, place=place, streams=[stream], quiet=quiet)

@@ -73,7 +73,7 @@ def precision_recall(  # noqa: PLR0913 - one argument an option
     from pgan_toolkit.evaluation.streams import ImageStream
 
     how = stream_settings(reading, quiet=quiet)
-    with report_place(report) as place:
+    with report_place(report, required=quiet) as place:
         streams = [ImageStream(real, how), ImageStream(fake, how)]
         result = measure_precision_recall(
             *streams,

@@ -97,7 +97,7 @@ def restore_score(
         identity, scores = _score_all(asked, quiet=quiet)
         if place is not None:
             about = {**asdict(asked), "data": str(asked.data), "restorer": identity}
-            place.write_bytes(_to_json(about, scores))
+            place.write(_to_json(about, scores))
 
 
 def _score_all(asked: _Asked, *, quiet: bool) -> tuple[str, list[PictureScore]]:

@@ -77,7 +77,7 @@ def swd(  # noqa: PLR0913 - one argument an option
     require_distinct(fakes)
     where = find_device(device)
     how = stream_settings(reading, quiet=quiet)
-    with report_place(report) as place:
+    with report_place(report, required=quiet) as place:
         measured = measure_swd(
             ImageStream(real, how),
             [ImageStream(fake, how) for fake in fakes],

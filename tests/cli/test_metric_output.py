@@ -1,12 +1,16 @@
 """How results are shown and written."""
 
+import errno
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
-from pgan_cli.metric_output import finish, result_table, write_results
+from pgan_cli.metric_output import finish, result_table, results_json
+from pgan_cli.reports import Report, report_place
 
+from pgan_toolkit.errors import SetupError, UsageError
 from pgan_toolkit.metrics import Result
 
 RESULT = Result(
@@ -29,13 +33,13 @@ def test_the_table_holds_everything() -> None:
     lines = result_table(RESULT, title="fake/ against real/").splitlines()
     assert lines[0] == "swd  fake/ against real/"
     rows = {line.split()[0]: line.split()[1:] for line in lines}
-    assert rows["64"] == ["0.001235", "+-", "0.5"]
+    assert rows["64"] == ["0.001235", "+-", "0.5000"]
     assert rows["32"] == ["1,234.5000"]
     assert rows["images"] == ["16,384", "real,", "2,000", "fake"]
     assert rows["seed"] == ["0"]
     assert rows["features"] == ["inception", "sha256:abc"]
-    assert "  swd                12.3457  +- 0.25" in lines
-    assert "  95 % interval 12.0000 to 13.0000" in lines
+    assert "  swd                  12.3457  +- 0.2500" in lines
+    assert "  95 % interval   12.0000 to 13.0000" in lines
     assert max(map(len, lines)) <= 100
 
 
@@ -43,16 +47,59 @@ def test_the_table_leaves_out_what_is_not_known() -> None:
     plain = Result(metric="fid", value=0.0, images={"fake": 3}, convention="c", versions={})
     assert result_table(plain).splitlines() == [
         "fid",
-        "  fid                 0.0000",
-        "  images        3 fake",
-        "  convention    c",
+        "  fid                   0.0000",
+        "  images          3 fake",
+        "  convention      c",
     ]
 
 
-def test_json_holds_what_the_result_holds(tmp_path: Path) -> None:
-    place = tmp_path / "out.json"
-    write_results(place, {"title": RESULT}, sets=[{"path": "fake"}])
-    content = json.loads(place.read_text())
+def test_numbers_stand_below_each_other_and_none_is_shown_twice() -> None:
+    parts = {"std over subsets": 0.5, "recall": 0.02, "kl": 1e-5, "a": -12.5}
+    result = Result(
+        metric="precision-recall", value=0.5, images={"fake": 3}, convention="c", components=parts
+    )
+    rows = result_table(result).splitlines()[1:5]
+    assert [row.split()[-1] for row in rows] == ["0.5000", "0.0200", "1.000e-05", "-12.5000"]
+    assert len(set(map(len, rows))) == 1
+    assert result_table(result).count("precision-recall") == 1
+
+
+def test_a_result_is_shown_also_where_its_file_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = Report(tmp_path / "out.json", Path("/dev/full"))
+    with pytest.raises(SetupError, match=r"out\.json: cannot be written \(No space left"):
+        finish({"a": RESULT}, place=full, streams=[], quiet=False)
+    assert "12.3457" in capsys.readouterr().out
+
+
+def test_a_disk_that_fills_at_the_end_is_told_by_the_name_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with (
+        pytest.raises(
+            SetupError, match=r"out\.json: cannot be written \(No space left on device\)"
+        ),
+        report_place(tmp_path / "out.json"),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_quiet_without_a_file_is_refused_before_the_work() -> None:
+    with (
+        pytest.raises(UsageError, match="--quiet shows no result"),
+        report_place(None, required=True),
+    ):
+        pytest.fail("the work has begun")
+
+
+def test_json_holds_what_the_result_holds() -> None:
+    content = json.loads(results_json({"title": RESULT}, sets=[{"path": "fake"}]))
     assert content["format"] == "pgan-toolkit results"
     assert content["sets"] == [{"path": "fake"}]
     [written] = content["results"]
@@ -60,11 +107,9 @@ def test_json_holds_what_the_result_holds(tmp_path: Path) -> None:
     assert written == json.loads(json.dumps(RESULT.to_dict()))
 
 
-def test_json_has_no_numbers_that_json_has_not(tmp_path: Path) -> None:
-    place = tmp_path / "out.json"
+def test_json_has_no_numbers_that_json_has_not() -> None:
     broken = Result(metric="x", value=math.nan, images={}, convention="", interval=(0.0, math.inf))
-    write_results(place, {"": broken})
-    [written] = json.loads(place.read_text())["results"]
+    [written] = json.loads(results_json({"": broken}))["results"]
     assert (written["value"], written["interval"]) == (None, [0.0, None])
 
 

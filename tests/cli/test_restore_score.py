@@ -92,7 +92,7 @@ def test_a_report_that_cannot_be_written_is_told_by_its_name_before_any_scoring(
         hidden = path.with_name(f".{path.name}.0123abcd.partial")
         raise PermissionError(errno.EACCES, "Permission denied", str(hidden))
 
-    monkeypatch.setattr("pgan_cli.reports.AtomicPath", refuse)
+    monkeypatch.setattr("pgan_toolkit.storage.AtomicPath", refuse)
     report = tmp_path / "scores.json"
     words = ("--task", "jpeg", "--restorer", "lanczos", "--json", report)
     done = run_main("restore-score", "--data", pictures, *words)
