@@ -1,11 +1,13 @@
 """`pgan-toolkit neighbours`."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from pgan_cli.metric_options import (
+    json_option,
     metric_device_option,
     set_argument,
     stream_options,
@@ -71,6 +73,7 @@ _DRAWN = 64
 @weights_option
 @stream_options(images=None, of="REAL")
 @metric_device_option
+@json_option
 def neighbours(  # noqa: PLR0913 - one argument an option
     *,
     fake: Path,
@@ -82,6 +85,7 @@ def neighbours(  # noqa: PLR0913 - one argument an option
     extractor: str,
     weights: Path | None,
     device: str,
+    report: Path | None,
     quiet: bool,
     **reading: Any,
 ) -> None:
@@ -101,25 +105,37 @@ def neighbours(  # noqa: PLR0913 - one argument an option
         raise UsageError(f"{picture}: a PNG file is written; give it the extension .png")
     where = find_device(device)
     how = stream_settings(reading, quiet=quiet)
-    with report_place(picture) as drawing, report_place(table) as rows:
+    with (
+        report_place(picture) as drawing,
+        report_place(table) as rows,
+        report_place(report) as place,
+    ):
         searched = ImageStream(real, how)
         asked = ImageStream(fake, replace(how, images=queries))
         network = open_extractor(extractor, weights=weights, device=where, progress=how.mode)
         found = find_neighbours(asked, searched, extractor=network, k=k)
         if drawing is not None:
-            drawing.write_bytes(encode_png(found.draw(asked, searched, rows=_DRAWN)))
+            drawing.write(encode_png(found.draw(asked, searched, rows=_DRAWN)))
         if rows is not None:
-            rows.write_bytes(found.to_csv().encode(errors="backslashreplace"))
+            rows.write(found.to_csv().encode(errors="backslashreplace"))
+        if place is not None:
+            sets = [stream.describe() for stream in (asked, searched)]
+            place.write(json.dumps({**found.to_dict(), "sets": sets}, indent=1).encode() + b"\n")
     if not quiet:
         _show(found)
 
 
 def _show(found: "NeighbourTable") -> None:
-    click.echo(f"nearest of {found.searched:,} by {found.extractor}")
-    width = max(len(row.key) for row in found.rows[:_SHOWN])
-    for row in found.rows[:_SHOWN]:
-        near = "  ".join(f"{each.key} {each.distance:.4g}" for each in row.neighbours)
-        click.echo(f"  {row.key:{width}}  {near}")
+    click.echo(f"nearest of {found.searched:,} real pictures, by {found.extractor}")
+    shown = found.rows[:_SHOWN]
+    cells = [
+        [row.key, *(f"{near.key} {near.distance:#.4g}" for near in row.neighbours)] for row in shown
+    ]
+    heads = ["fake", "nearest, and how far", *(f"{rank}." for rank in range(2, len(cells[0])))]
+    widths = [max(map(len, column)) for column in zip(*cells, heads, strict=True)]
+    for line in (heads, *cells):
+        padded = (f"{cell:{width}}" for cell, width in zip(line, widths, strict=True))
+        click.echo(f"  {'  '.join(padded)}".rstrip())
     if len(found.rows) > _SHOWN:
         click.echo(f"  and of {len(found.rows) - _SHOWN:,} others: see --csv")
     for warning in found.warnings:

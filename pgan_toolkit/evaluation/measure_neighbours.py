@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -18,6 +18,7 @@ from pgan_toolkit.evaluation.protocol import pair_warnings
 from pgan_toolkit.evaluation.streams import Batch, ImageStream
 from pgan_toolkit.imaging import Section, Tile, contact_sheet
 from pgan_toolkit.metrics.neighbours import NeighbourSearch
+from pgan_toolkit.metrics.result import library_versions
 
 __all__ = ["Found", "Neighbour", "NeighbourTable", "find_neighbours"]
 
@@ -73,6 +74,21 @@ class NeighbourTable:
                 writer.writerow([row.key, rank, near.key, repr(near.distance)])
         return text.getvalue()
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `json.dumps` takes."""
+        return {
+            "format": "pgan-toolkit neighbours",
+            "version": 1,
+            "searched": self.searched,
+            "extractor": self.extractor,
+            "versions": library_versions(),
+            "warnings": list(self.warnings),
+            "neighbours": {
+                row.key: [{"real": near.key, "distance": near.distance} for near in row.neighbours]
+                for row in self.rows
+            },
+        }
+
     def draw(
         self, fake: ImageStream, real: ImageStream, *, rows: int = 64, tile_px: int = 128
     ) -> Image:
@@ -96,7 +112,7 @@ class NeighbourTable:
         for row in self.rows[:rows]:
             tiles.append(Tile(fake.image(row.position), f"fake {row.key}"))
             tiles += [
-                Tile(real.image(near.position), f"{near.key}\n{near.distance:.4g}")
+                Tile(real.image(near.position), f"{near.key}\n{near.distance:#.4g}")
                 for near in row.neighbours
             ]
         columns = 1 + len(self.rows[0].neighbours)

@@ -1,6 +1,7 @@
 """`pgan-toolkit neighbours` as a user sees it."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,28 @@ def test_copies_find_their_originals(real: Path, fake: Path, tmp_path: Path) -> 
     assert all(float(row["distance"]) > 20 for row in found if row["rank"] != "1")
     image = decode_image(out.read_bytes(), name="n.png")
     assert image.shape[1] > 4 * 128
-    assert "nearest of 20 by pixels" in done.out
-    assert done.out.splitlines()[1].split()[:2] == ["000", "000"]
+    assert "nearest of 20 real pictures, by pixels" in done.out
+    head, first, *_ = done.out.splitlines()[1:]
+    assert head.split()[:2] == ["fake", "nearest,"]
+    assert first.split()[:2] == ["000", "000"]
+    assert head.index("nearest") == first.index("000", 5)
+
+
+def test_json_holds_what_the_table_holds(real: Path, fake: Path, tmp_path: Path) -> None:
+    report, table = tmp_path / "n.json", tmp_path / "n.csv"
+    words = ["--extractor", "pixels", "--out", tmp_path / "n.png", "--csv", table]
+    assert run_main("neighbours", fake, real, *words, "--json", report).code == 0
+    content = json.loads(report.read_text())
+    found = [
+        {"fake": key, "rank": str(rank), "real": near["real"], "distance": repr(near["distance"])}
+        for key, neighbours in content["neighbours"].items()
+        for rank, near in enumerate(neighbours, start=1)
+    ]
+    assert found == rows(table)
+    assert content["searched"] == 20
+    assert content["extractor"].startswith("pixels")
+    assert {"numpy", "torch"} <= content["versions"].keys()
+    assert [each["path"] for each in content["sets"]] == [str(fake), str(real)]
 
 
 def test_distances_are_those_of_a_plain_search(tmp_path: Path) -> None:
