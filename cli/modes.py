@@ -1,24 +1,27 @@
 """`pgan-toolkit modes`."""
 
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from pgan_cli.metric_output import show_results, write_results
-from pgan_cli.options import device_option, quiet_option
+from pgan_cli.metric_options import (
+    json_option,
+    metric_device_option,
+    set_argument,
+    stream_settings,
+)
+from pgan_cli.metric_output import finish
+from pgan_cli.options import quiet_option
 from pgan_cli.reports import report_place
 
-from pgan_toolkit.devices import find_device
 from pgan_toolkit.errors import UsageError
-from pgan_toolkit.evaluation.digits import bundled_digits, count_modes, load_classifier
-from pgan_toolkit.evaluation.streams import ImageStream, StreamSettings
-from pgan_toolkit.imaging import encode_png
-from pgan_toolkit.imaging.histogram import draw_modes
-from pgan_toolkit.metrics.modes import MODES_IMAGES, MODES_REPEATS, DiscreteModes
-from pgan_toolkit.metrics.result import Result
+
+if TYPE_CHECKING:  # it would load torch, which --help does without
+    from pgan_toolkit.metrics.modes import DiscreteModes
 
 __all__ = ["modes"]
 
+_IMAGES, _REPEATS = 25_600, 10  # the published protocol
 _EXAMPLES = """\b
 Examples:
   pgan-toolkit modes fake/
@@ -27,18 +30,18 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("fake", type=click.Path(path_type=Path))
+@set_argument("fake")
 @click.option(
     "--images",
     type=click.IntRange(min=1),
-    default=MODES_IMAGES,
+    default=_IMAGES,
     show_default=True,
     help="Of one repeat.",
 )
 @click.option(
     "--repeats",
     type=click.IntRange(min=1),
-    default=MODES_REPEATS,
+    default=_REPEATS,
     show_default=True,
     help="As many as FAKE has images for, at most these.",
 )
@@ -55,19 +58,14 @@ Examples:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Draw how many images each of the 1000 modes has: a PNG file.",
 )
-@click.option(
-    "--json",
-    "report",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the result here as well.",
-)
+@json_option
 @click.option(
     "--weights",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, dir_okay=False),
     help="Of the classifier, as train-digits makes them.  [default: those that come along]",
 )
 @click.option("--skip-bad", is_flag=True, help="Leave unreadable pictures out, with a warning.")
-@device_option
+@metric_device_option
 @quiet_option
 def modes(  # noqa: PLR0913 - one argument an option
     *,
@@ -88,36 +86,34 @@ def modes(  # noqa: PLR0913 - one argument an option
     32x32. Each digit is classified; the mode is R + 10 G + 100 B. Real ones score 1000 modes and a
     KL of about 0.02 by the protocol: ten repeats of 25,600 images.
     """
+    from pgan_toolkit.devices import find_device
+    from pgan_toolkit.evaluation.digits import bundled_digits, count_modes, load_classifier
+    from pgan_toolkit.evaluation.protocol import about_sets
+    from pgan_toolkit.evaluation.streams import ImageStream
+
     if picture is not None and picture.suffix.lower() != ".png":
         raise UsageError(f"{picture}: the histogram is a PNG file; give it the extension .png")
-    classifier = load_classifier(weights or bundled_digits(), device=find_device(device))
-    stream = ImageStream(
-        fake,
-        StreamSettings(
-            images=images * repeats,
-            seed=seed,
-            skip_bad=skip_bad,
-            mode="quiet" if quiet else "auto",
-        ),
-    )
-    with report_place(picture) as drawing, report_place(report) as table:
+    reading = {"images": images * repeats, "seed": seed, "skip_bad": skip_bad}
+    with (
+        report_place(report, required=quiet and picture is None) as place,
+        report_place(picture) as drawing,
+    ):
+        classifier = load_classifier(weights or bundled_digits(), device=find_device(device))
+        stream = ImageStream(fake, stream_settings(reading, quiet=quiet))
         counted, read = count_modes(stream, classifier=classifier, images=images, repeats=repeats)
-        results = {str(fake): _result(counted, read)}
         if drawing is not None:
-            drawing.write_bytes(_drawn(counted, fake))
-        if table is not None:
-            write_results(table, results, sets=[read.describe()])
-    if not quiet:
-        show_results(results)
+            drawing.write(_drawn(counted, fake, images=images))
+        result = about_sets(counted.compute(), read)
+        finish({str(fake): result}, place=place, streams=[read], quiet=quiet)
 
 
-def _result(counted: DiscreteModes, read: ImageStream) -> Result:
-    drawn = len(read) < len(read.source)
-    result = counted.compute().warned(*read.warnings())
-    return replace(result, seed=read.settings.seed if drawn else None)
+def _drawn(counted: "DiscreteModes", fake: Path, *, images: int) -> bytes:
+    from pgan_toolkit.imaging import encode_png
+    from pgan_toolkit.imaging.histogram import draw_modes
 
-
-def _drawn(counted: DiscreteModes, fake: Path) -> bytes:
-    parts = counted.compute().components
-    line = f"{fake.name}: {parts['modes']:,.1f} of 1000 modes, KL {parts['kl']:.4f}"
-    return encode_png(draw_modes(counted.histogram, title=[line]))
+    result = counted.compute()
+    modes, kl = result.components["modes"], result.components["kl"]
+    repeats = result.images["fake"] // images
+    several = f": means of {repeats} repeats of {images:,} images, whose sum is below"
+    line = f"{fake.name}: {modes:,.4g} of 1000 modes, KL {kl:.4f} nats"
+    return encode_png(draw_modes(counted.histogram, title=[line + several * (repeats > 1)]))

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 import torch
 from command_line import run_main
+from pgan_cli.modes import modes
 
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.evaluation.digits import save_classifier
 from pgan_toolkit.imaging import decode_image
+from pgan_toolkit.metrics.modes import MODES_IMAGES, MODES_REPEATS
 from pgan_toolkit.metrics.networks.digits import DigitNet, DigitNetConfig
 from pgan_toolkit.storage import Record, open_sink
 
@@ -49,6 +51,11 @@ def test_a_table_a_picture_and_json(tmp_path: Path, weights: Path, size_px: int)
     assert result["extractor"].startswith("digits sha256:")
     assert result["seed"] == 0  # 10 of the 11 were chosen
     assert decode_image(picture.read_bytes(), name="picture").shape[1] > 1500
+
+
+def test_the_defaults_are_the_protocol() -> None:
+    defaults = {option.name: option.default for option in modes.params}
+    assert (defaults["images"], defaults["repeats"]) == (MODES_IMAGES, MODES_REPEATS)
 
 
 def test_quiet_says_nothing_and_writes_all_the_same(tmp_path: Path, weights: Path) -> None:
