@@ -119,3 +119,6 @@ def test_the_steepest_images_stay_within_the_integers() -> None:
     images = torch.stack([checks, 255 - checks, dot]).byte()[:, None].expand(3, 3, 32, 32)
     for level, plane in enumerate(laplacian_pyramid(images, levels=2)):
         assert float(plane.abs().max()) <= 255, level
+    white = torch.full((1, 3, 32, 32), 255, dtype=torch.uint8)
+    lowest = cut_descriptors(white, range(1), side="real", settings=SETTINGS)[-1]
+    assert (lowest == 255 * STEPS_PER_GREY_LEVEL).all()

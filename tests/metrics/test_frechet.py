@@ -8,6 +8,7 @@ from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.metrics.features import FeatureSet
 from pgan_toolkit.metrics.frechet import frechet_distance
 from pgan_toolkit.metrics.gaussian import Gaussian, GaussianStatistics
+from pgan_toolkit.randomness import generator
 
 
 def draw(seed: int, count: int, size: int, *, decay: float = 0.0) -> np.ndarray:
@@ -166,6 +167,27 @@ def test_the_jackknife_knows_the_spread_and_takes_the_bias() -> None:
     spread = values.std(ddof=1) / np.sqrt(60)
     assert extrapolated.mean() == pytest.approx(6 * 0.04, abs=3 * spread)
     assert values.mean() - 6 * 0.04 > 5 * spread
+
+
+def test_the_jackknife_leaves_every_group_out_once() -> None:
+    x, y = draw(0, 50, 4), draw(1, 24, 4)
+    result = frechet_distance(x, y, jackknife_groups=6, seed=2)
+    groups = generator(2, "frechet jackknife").permutation(24).reshape(6, 4)
+    values = np.array([frechet_distance(x, np.delete(y, group, axis=0)).value for group in groups])
+    expected = 6 * result.value - 5 * values.mean()
+    assert result.components["extrapolated"] == pytest.approx(expected)
+    assert result.standard_error == pytest.approx(np.sqrt(5 / 6 * values.var() * 6))
+
+
+@pytest.mark.parametrize("decay", [5, 20, 60])
+def test_small_eigenvalues_count(decay: float) -> None:
+    scales = np.exp(-decay * np.arange(100) / 100)
+    turned = scipy.linalg.qr(np.random.default_rng(0).normal(size=(100, 100)))[0]
+    sides = [
+        Gaussian(mean=np.zeros(100), covariance=k * (turned * scales) @ turned.T, count=9000)
+        for k in (1, 4)
+    ]
+    assert frechet_distance(*sides).value == pytest.approx(scales.sum(), rel=1e-9)
 
 
 def test_the_jackknife_is_the_same_for_the_same_seed() -> None:

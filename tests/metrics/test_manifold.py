@@ -46,6 +46,10 @@ SETS = {
     "tied": (grid(0, 40), grid(1, 30)),
     "tied and far out": (grid(0, 40, offset=1000.0), grid(1, 30, offset=1000.0)),
     "doubled": (np.repeat(draw(0, 10), 3, axis=0), np.repeat(draw(0, 10), 2, axis=0)),
+    "fine structure far apart": (
+        draw(0, 40) / 100 + np.repeat([[-1000.0], [1000.0]], 20, axis=0),
+        draw(1, 30) / 100 + np.repeat([[-1000.0], [1000.0]], 15, axis=0),
+    ),
     "constant": (np.full((9, 2), 0.1), np.full((7, 2), 0.1)),
 }
 

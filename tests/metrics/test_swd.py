@@ -14,6 +14,7 @@ from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.metrics import swd_statistics
 from pgan_toolkit.metrics.accumulator import Accumulator, Statistics
 from pgan_toolkit.metrics.descriptors import SwdSettings
+from pgan_toolkit.metrics.slicing import DescriptorSet, Slicer, random_directions
 from pgan_toolkit.metrics.swd import SlicedWasserstein, sliced_wasserstein_distance
 from pgan_toolkit.metrics.swd_comparison import compare_swd, swd_floor
 from pgan_toolkit.metrics.swd_statistics import SwdStatistics
@@ -151,6 +152,24 @@ def test_the_result_says_what_was_done() -> None:
         "16 patches an image and level: the protocol takes 128",
     )
     json.dumps(result.to_dict())
+
+
+def test_the_standard_error_is_of_the_mean_over_repeats() -> None:
+    real, fake = _real(), SwdStatistics(QUICK, side="fake")
+    fake.update(FAKE)
+    slicer, everything = Slicer(70 * 16, device=torch.device("cpu")), np.arange(70)
+    sets = DescriptorSet(real.store, everything), DescriptorSet(fake.store, everything)
+    repeats = [
+        1e3
+        * slicer.distances(
+            *sets, level=0, directions=random_directions((32, 32), repeat, settings=QUICK)
+        ).mean()
+        for repeat in range(4)
+    ]
+    result = compare_swd(real, fake)
+    assert result.components["32"] == pytest.approx(np.mean(repeats))
+    assert result.component_errors["32"] == pytest.approx(np.std(repeats, ddof=1) / 2)
+    assert result.interval is None
 
 
 def test_one_repeat_has_no_standard_error() -> None:
