@@ -94,9 +94,34 @@ class StoredSource(ABC):
         """
         return self._inspect(self._checked(index))
 
+    @final
+    def encoded(self, index: int) -> bytes | None:
+        """Return the bytes of a picture's file as they are stored, which need not be a picture's.
+
+        None where the format stores pixels and no files. May be called by several threads at once.
+
+        Raises
+        ------
+        DataError
+            They cannot be read. The message names the file.
+        """
+        return self._encoded(self._checked(index))
+
+    @final
+    def name(self, index: int) -> str:
+        """Return what messages call a picture: its file where there is one, else set and key."""
+        return self._name(self._checked(index))
+
     def _checked(self, index: int) -> int:
         """Return the index counted from 0, as a list takes it."""
         return range(len(self))[operator.index(index)]
+
+    def _encoded(self, index: int) -> bytes | None:
+        """Read the file of the picture at an index from 0, in formats that store files."""
+        return None
+
+    def _name(self, index: int) -> str:
+        return f"{self.path}: {self._keys[index]}"
 
     @abstractmethod
     def _read(self, index: int) -> Image:

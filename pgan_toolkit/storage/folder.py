@@ -50,15 +50,18 @@ class FolderSource(StoredSource):
         self._files = index.files
 
     def _read(self, index: int) -> Image:
-        return decode_image(self._bytes(index), name=str(self.path / self._files[index]))
+        return decode_image(self._encoded(index), name=self._name(index))
 
     def _inspect(self, index: int) -> PictureInfo:
-        data = self._bytes(index)
-        height, width = image_size(data, name=str(self.path / self._files[index]))
+        data = self._encoded(index)
+        height, width = image_size(data, name=self._name(index))
         return PictureInfo(height, width, len(data), encoding_of(data))
 
-    def _bytes(self, index: int) -> bytes:
+    def _encoded(self, index: int) -> bytes:
         return read_file(self.path / self._files[index])
+
+    def _name(self, index: int) -> str:
+        return str(self.path / self._files[index])
 
 
 class FolderSink(StoredSink):

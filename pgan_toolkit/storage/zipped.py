@@ -70,15 +70,19 @@ class ZipSource(StoredSource):
         return {**self.__dict__, "_open_file": None}
 
     def _read(self, index: int) -> Image:
-        name = self._files[index]
-        return decode_image(self._member(name), name=f"{self.path}: {name}")
+        return decode_image(self._encoded(index), name=self._name(index))
 
     def _inspect(self, index: int) -> PictureInfo:
-        name = self._files[index]
-        data = self._member(name)
-        height, width = image_size(data, name=f"{self.path}: {name}")
-        stored = self._file().getinfo(name).compress_size
+        data = self._encoded(index)
+        height, width = image_size(data, name=self._name(index))
+        stored = self._file().getinfo(self._files[index]).compress_size
         return PictureInfo(height, width, stored, encoding_of(data))
+
+    def _encoded(self, index: int) -> bytes:
+        return self._member(self._files[index])
+
+    def _name(self, index: int) -> str:
+        return f"{self.path}: {self._files[index]}"
 
     def _file(self) -> zipfile.ZipFile:
         """Return this process's own handle: after a fork, parent and child would share a place."""

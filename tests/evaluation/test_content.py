@@ -102,3 +102,10 @@ def test_a_file_that_has_gone_is_named(folder: Path) -> None:
     (folder / "a.png").unlink()
     with pytest.raises(DataError, match=r"a\.png: cannot be read"):
         reader.identify(0)
+
+
+def test_pictures_that_come_later_do_not_move_the_others(folder: Path) -> None:
+    reader = PictureReader(open_source(folder))
+    before = [reader.identify(index) for index in range(2)]
+    (folder / "0.png").write_bytes(encode_png(picture(9)))
+    assert [reader.identify(index) for index in range(2)] == before

@@ -45,6 +45,24 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / str(request.param)
 
 
+def test_stored_files_are_given_as_they_are(place: Path) -> None:
+    files = {"a.webp": encoded(1, "WEBP", lossless=True), "b/2.PNG": b"no picture"}
+    source = open_source(fill(place, files))
+    assert [source.encoded(index) for index in range(2)] == list(files.values())
+    assert source.encoded(-1) == b"no picture"
+    between = ": " if place.suffix == ".zip" else "/"
+    assert [source.name(index) for index in range(2)] == [f"{place}{between}{n}" for n in files]
+    with pytest.raises(IndexError):
+        source.encoded(2)
+
+
+def test_a_file_that_has_gone_is_named(tmp_path: Path) -> None:
+    source = open_source(fill(tmp_path / "set", {"a.png": encoded(0)}))
+    (tmp_path / "set" / "a.png").unlink()
+    with pytest.raises(DataError, match=r"a\.png: cannot be read"):
+        source.encoded(0)
+
+
 def test_pictures_of_other_programs_are_read(place: Path) -> None:
     labels = b'{"labels": [["b/2.PNG", 7], ["gone.png", 1]]}'
     files = {

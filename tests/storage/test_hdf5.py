@@ -48,6 +48,13 @@ def test_plain_layout_as_h5py_reads_it(tmp_path: Path) -> None:
         assert list(file["labels"]) == [2, -1, 0, 2]
 
 
+def test_there_are_no_files_in_it(tmp_path: Path) -> None:
+    rows = records(2)
+    source = open_source(written(tmp_path / "a.h5", rows, "hdf5"))
+    assert source.encoded(0) is None
+    assert source.name(1) == f"{tmp_path / 'a.h5'}: {rows[1].key}"
+
+
 def test_multires_layout_as_h5py_reads_it(tmp_path: Path) -> None:
     rows = records(4, size=16)
     with h5py.File(written(tmp_path / "a.h5", rows, "hdf5-multires")) as file:
