@@ -126,12 +126,12 @@ def neighbours(  # noqa: PLR0913 - one argument an option
 
 
 def _show(found: "NeighbourTable") -> None:
-    click.echo(f"nearest of {found.searched:,} real pictures, by {found.extractor}")
+    click.echo(f"nearest of {found.searched:,} real pictures, with distances by {found.extractor}")
     shown = found.rows[:_SHOWN]
     cells = [
         [row.key, *(f"{near.key} {near.distance:#.4g}" for near in row.neighbours)] for row in shown
     ]
-    heads = ["fake", "nearest, and how far", *(f"{rank}." for rank in range(2, len(cells[0])))]
+    heads = ["fake", "nearest", *(f"{rank}." for rank in range(2, len(cells[0])))]
     widths = [max(map(len, column)) for column in zip(*cells, heads, strict=True)]
     for line in (heads, *cells):
         padded = (f"{cell:{width}}" for cell, width in zip(line, widths, strict=True))

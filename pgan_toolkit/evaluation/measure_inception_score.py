@@ -2,6 +2,7 @@
 
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
 from pgan_toolkit.evaluation.measure_features import extract_features, noted
+from pgan_toolkit.evaluation.protocol import naming
 from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.inception_score import inception_score
 from pgan_toolkit.metrics.result import Result
@@ -31,4 +32,6 @@ def measure_inception_score(
         The extractor has no classes.
     """
     outputs = extract_features(fake, extractor, label="fake classes", logits=True)
-    return noted(inception_score(outputs, splits=splits), extractor, fake=fake)
+    with naming(fake):
+        result = inception_score(outputs, splits=splits)
+    return noted(result, extractor, fake=fake)

@@ -2,11 +2,11 @@
 
 import torch
 
-from pgan_toolkit.evaluation.protocol import about_sets
+from pgan_toolkit.evaluation.protocol import about_sets, naming
 from pgan_toolkit.evaluation.streams import ImageStream, feed
 from pgan_toolkit.metrics.ms_ssim import MsSsim
 from pgan_toolkit.metrics.result import Result
-from pgan_toolkit.metrics.structural_similarity import Convention
+from pgan_toolkit.metrics.structural_similarity import Convention, check_size
 
 __all__ = ["measure_ms_ssim"]
 
@@ -33,6 +33,10 @@ def measure_ms_ssim(
     DataError
         Fewer than two pictures, of several sizes, too small, or unreadable.
     """
+    height, width = fake.size
+    with naming(fake):
+        check_size(height, width, convention=convention)
     metric = MsSsim(convention=convention)
     feed(fake, metric, label="comparing pairs", device=device)
-    return about_sets(metric.compute(), fake)
+    with naming(fake):
+        return about_sets(metric.compute(), fake)

@@ -3,6 +3,7 @@
 from pgan_toolkit.evaluation.cache import StatisticsCache
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
 from pgan_toolkit.evaluation.measure_features import extract_features, noted
+from pgan_toolkit.evaluation.protocol import naming
 from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.manifold import precision_recall
 from pgan_toolkit.metrics.result import Result
@@ -39,5 +40,6 @@ def measure_precision_recall(
     """
     real_side = extract_features(real, extractor, label="real features", cache=cache)
     fake_side = extract_features(fake, extractor, label="fake features")
-    result = precision_recall(real_side, fake_side, k=k, density_k=density_k)
+    with naming(real, fake):
+        result = precision_recall(real_side, fake_side, k=k, density_k=density_k)
     return noted(result, extractor, real=real, fake=fake)

@@ -13,6 +13,7 @@ from pgan_toolkit.evaluation.memory import enough_memory
 from pgan_toolkit.evaluation.protocol import (
     about_sets,
     equal_numbers,
+    naming,
     pair_warnings,
     require_one_size,
 )
@@ -81,7 +82,8 @@ def measure_swd(
     """
     settings = settings or SwdSettings()
     require_one_size([real, *fakes])
-    swd_levels(*real.size, settings=settings)
+    with naming(real, *fakes):
+        swd_levels(*real.size, settings=settings)
     streams, unequal = equal_numbers([real, *fakes])
     patches = _real_side(streams[0], settings, device=device, cache=cache)
     results = []
@@ -95,7 +97,7 @@ def measure_swd(
         results.append(result.warned(*pair_warnings(streams[0], stream)))
     if not floor:
         return SwdMeasurement(tuple(results), None, streams)
-    with enough_memory(device):
+    with enough_memory(device), naming(streams[0]):
         lowest = swd_floor(patches, device=device).warned(*unequal)
     return SwdMeasurement(tuple(results), about_sets(lowest, streams[0]), streams)
 

@@ -1,17 +1,20 @@
 """What has to hold between the sets of one measurement, and what is told where it does not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.evaluation.streams import ImageStream
+from pgan_toolkit.imaging import pixel_library_versions
 from pgan_toolkit.metrics.result import Result
 from pgan_toolkit.storage.encodings import loss_of
 
 __all__ = [
     "about_sets",
     "equal_numbers",
+    "naming",
     "pair_warnings",
     "require_distinct",
     "require_one_size",
@@ -67,18 +70,39 @@ def equal_numbers(
     return tuple(stream.take(count) for stream in streams), warnings
 
 
+@contextmanager
+def naming(*streams: ImageStream) -> Iterator[None]:
+    """Name the sets in what a metric, which knows images alone, refuses about them.
+
+    Raises
+    ------
+    DataError
+        In place of the metric's own.
+    """
+    try:
+        yield
+    except DataError as error:
+        paths = " and ".join(dict.fromkeys(stream.path for stream in streams))
+        raise DataError(f"{paths}: {error}" if paths else str(error)) from error
+
+
 def pair_warnings(real: ImageStream, fake: ImageStream) -> tuple[str, ...]:
     """Say what is wrong with comparing two sets that were read."""
     return (*_shared_pictures(real, fake), *_different_loss(real, fake))
 
 
 def about_sets(result: Result, *streams: ImageStream) -> Result:
-    """Return a result with what is unusual about its sets, and the seed that chose their images."""
+    """Return a result with what is to be known of its sets.
+
+    That is: what is unusual about them, the seed that chose their images, and the versions of the
+    libraries that decoded them.
+    """
     warnings = [warning for stream in streams for warning in stream.warnings()]
     chosen = [stream for stream in streams if len(stream) < len(stream.source)]
     if result.seed is None and chosen:
         result = replace(result, seed=chosen[0].settings.seed)
-    return result.warned(*warnings)
+    versions = {**result.versions, **pixel_library_versions()}
+    return replace(result, versions=versions).warned(*warnings)
 
 
 def _shared_pictures(real: ImageStream, fake: ImageStream) -> list[str]:

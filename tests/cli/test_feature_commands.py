@@ -220,7 +220,7 @@ def test_bad_sets_are_told_without_a_traceback(real: Path, tmp_path: Path, comma
         (tmp_path / "none", 2, "no such file"),
         (tmp_path / "empty", 3, "is empty"),
         (damaged, 3, "005.png"),
-        (one, 3, "1 "),
+        (one, 3, f"{one}: "),
     ]
     for folder, code, said in cases:
         done = run_main(command, *first, folder)

@@ -45,9 +45,9 @@ def test_copies_find_their_originals(real: Path, fake: Path, tmp_path: Path) -> 
     assert all(float(row["distance"]) > 20 for row in found if row["rank"] != "1")
     image = decode_image(out.read_bytes(), name="n.png")
     assert image.shape[1] > 4 * 128
-    assert "nearest of 20 real pictures, by pixels" in done.out
+    assert "nearest of 20 real pictures, with distances by pixels" in done.out
     head, first, *_ = done.out.splitlines()[1:]
-    assert head.split()[:2] == ["fake", "nearest,"]
+    assert head.split()[:2] == ["fake", "nearest"]
     assert first.split()[:2] == ["000", "000"]
     assert head.index("nearest") == first.index("000", 5)
 

@@ -1,6 +1,7 @@
 """`pgan-toolkit swd` as a user sees it."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,23 @@ def test_the_cache_never_serves_a_changed_file(real: Path, fake: Path, tmp_path:
     path = real / "003.png"
     changed = pictures(77, 1)[0]
     path.write_bytes(encode_png(changed))
+    after = measured(tmp_path, real, fake)[1]
+    assert after != before
+    assert after == measured(tmp_path, real, fake, "--no-cache")[1]
+
+
+def test_nor_one_of_the_same_size_and_time(real: Path, fake: Path, tmp_path: Path) -> None:
+    swapped = [real / "003.png", real / "004.png"]
+    longest = max(path.stat().st_size for path in swapped)
+    contents = [path.read_bytes().ljust(longest, b"\0") for path in swapped]
+    for path, data in zip(swapped, contents, strict=True):
+        path.write_bytes(data)
+    before = measured(tmp_path, real, fake)[1]
+    for path, data in zip(swapped, reversed(contents), strict=True):
+        status = path.stat()
+        path.write_bytes(data)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert path.stat().st_size == status.st_size
     after = measured(tmp_path, real, fake)[1]
     assert after != before
     assert after == measured(tmp_path, real, fake, "--no-cache")[1]
@@ -188,7 +206,7 @@ def test_sizes_that_do_not_halve_are_told_before_anything_is_read(tmp_path: Path
     sets = [write_set(tmp_path / name, pictures(n, 2)[:, :, :31]) for n, name in enumerate("ab")]
     done = run_main("swd", *sets)
     assert done.code == 3
-    assert "31x32" in done.err
+    assert f"{sets[0]} and {sets[1]}: images of 31x32 pixels" in done.err
     assert "halve" in done.err
     assert "real: " not in done.err
 
@@ -215,6 +233,7 @@ def test_one_image_and_constant_images_give_finite_numbers(tmp_path: Path) -> No
     assert "the same everywhere" in done.err
     done = run_main("swd", *sets, "--floor")
     assert done.code == 3
+    assert f"{sets[0]}: " in done.err
     assert "real against real takes two or more" in done.err
 
 
