@@ -23,6 +23,9 @@ from pgan_toolkit.metrics.result import library_versions
 __all__ = ["Found", "Neighbour", "NeighbourTable", "find_neighbours"]
 
 
+_COLUMNS_FOR_A_LONG_TITLE = 4
+
+
 class Neighbour(NamedTuple):
     """A real picture near a fake one.
 
@@ -117,6 +120,8 @@ class NeighbourTable:
             ]
         columns = 1 + len(self.rows[0].neighbours)
         title = f"{_name(fake)}, and nearest of {self.searched:,} in {_name(real)}"
+        if columns >= _COLUMNS_FOR_A_LONG_TITLE:
+            title += f" by {self.extractor.split(' sha256:')[0]}"
         return contact_sheet([Section(tiles, title)], columns=columns, tile_px=tile_px)
 
 
