@@ -124,7 +124,7 @@ class MsSsim:
     """MS-SSIM of the consecutive pairs of one set that comes as a stream; an `Accumulator`.
 
     Pairs are computed in groups that their index decides, so that neither batches nor merging can
-    move the last bit. Images whose group is not complete are kept: at most 127 for each gap.
+    move the last bit. Images whose group is not complete are kept: fewer than 128 for each gap.
 
     Parameters
     ----------

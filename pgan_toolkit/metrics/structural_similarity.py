@@ -30,7 +30,7 @@ WINDOW_SIZE, WINDOW_SIGMA = 11, 1.5
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 _SMALLEST: dict[Convention, int] = {"paper": 16, "standard": 161}
-_PIXELS_TOGETHER = 2**17
+_PIXELS_TOGETHER = 2**18
 _PAIRS_TOGETHER = (1, 64)
 _STRIDE = 4  # of the pixels that a mean is estimated from
 

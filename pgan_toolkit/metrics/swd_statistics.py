@@ -14,8 +14,9 @@ from pgan_toolkit.metrics.threads import parallel_map
 
 __all__ = ["SwdStatistics", "size_text"]
 
-_PIXELS_AT_ONCE = {"cpu": 2**17, "cuda": 2**23}
-"""What the pyramids work on at once: few enough for a CPU's cache, enough to keep a GPU busy."""
+_PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}
+"""What the pyramids work on at once: enough that threads do not wait for each other's Python, and
+to keep a GPU busy."""
 _PIECES = 32
 """How many pieces of a batch the threads work on before the results are stored."""
 
