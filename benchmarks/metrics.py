@@ -77,7 +77,7 @@ def run(script: str, *options: str) -> dict[str, Any]:
     """Run one script of this folder and return what it found."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        command = [sys.executable, FOLDER / script, *options, "--json", report]
+        command = [sys.executable, str(FOLDER / script), *options, "--json", str(report)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return dict(json.loads(report.read_text()))
 

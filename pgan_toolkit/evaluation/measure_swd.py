@@ -156,8 +156,9 @@ def _restored(entry: Entry, settings: SwdSettings) -> SwdStatistics:
     about: Mapping[str, Any] = entry.about
     height, width = about["size"]
     statistics = SwdStatistics(settings, side="real")
-    statistics.size = (height, width)
+    count = len(swd_levels(height, width, settings=settings))
     for start in range(0, about["images"], _IMAGES_A_CHUNK):
-        levels = [entry.arrays[f"{start}-{level}"] for level in range(len(statistics.levels))]
-        statistics.store.add(range(start, start + len(levels[0])), levels)
+        levels = [entry.arrays[f"{start}-{level}"] for level in range(count)]
+        indices = range(start, start + len(levels[0]))
+        statistics.update_from_descriptors(levels, indices=indices, size=(height, width))
     return statistics

@@ -1,5 +1,7 @@
 """Patches of one side of the sliced Wasserstein distance, from a stream of images."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -73,6 +75,29 @@ class SwdStatistics:
         on_cpu = batch.device.type == "cpu"
         take = self._take_on_cpu if on_cpu else self._take_on_gpu
         take(batch, indices)
+
+    def update_from_descriptors(
+        self, levels: Sequence[NDArray[np.int16]], *, indices: range, size: tuple[int, int]
+    ) -> None:
+        """Take patches that were cut before, by the same settings and side, and stored since.
+
+        Parameters
+        ----------
+        levels : sequence of arrays
+            As `cut_descriptors` gives them.
+        indices : range
+            Of the images in their set.
+        size : (int, int)
+            Height and width of the images.
+
+        Raises
+        ------
+        DataError, UsageError, SetupError
+            As `update`.
+        """
+        self._require_size(size)
+        next_range(self._seen, first=indices.start, count=len(indices))
+        self.store.add(indices, levels)
 
     def merge(self, other: "SwdStatistics") -> None:
         """Take over what another object has of the same set; no image twice."""

@@ -304,3 +304,17 @@ def test_the_number_is_that_of_the_plain_program() -> None:
     )
     error = np.sqrt((plain.var(0, ddof=1) + ours.var(0, ddof=1)) / 4)
     assert (np.abs(plain.mean(0) - ours.mean(0)) < 4 * error).all()
+
+
+def test_stored_patches_count_as_their_images_do() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, 3, 16, 16), np.uint8)
+    whole, restored = SwdStatistics(side="real"), SwdStatistics(side="real")
+    whole.update(images)
+    levels = [whole.store.read(0, np.arange(4)).reshape(4, 128, 147)]
+    restored.update_from_descriptors(levels, indices=range(4), size=(16, 16))
+    assert (len(restored), restored.levels) == (4, whole.levels)
+    with pytest.raises(UsageError, match="taken before"):
+        restored.update(images[:1], first=3)
+    fake = SwdStatistics(side="fake")
+    fake.update(images[::-1])
+    assert compare_swd(restored, fake).value == compare_swd(whole, fake).value
