@@ -5,6 +5,7 @@ A small network stands in for Inception: what is tested is all that lies around 
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def fake(tmp_path: Path) -> Path:
     return write_set(tmp_path / "fake", pictures(5, COUNT) // 2)
 
 
-def measured(tmp_path: Path, command: str, *words: object) -> tuple[Outcome, dict[str, object]]:
+def measured(tmp_path: Path, command: str, *words: object) -> tuple[Outcome, dict[str, Any]]:
     report = tmp_path / "out.json"
     done = run_main(command, *words, "--json", report, "--device", "cpu")
     assert done.code == 0, done.err
@@ -165,7 +166,7 @@ def test_wrong_statistics_are_told(
     measured(tmp_path, "fid", real, fake, "--save-statistics", kept)
     (tmp_path / "no.npz").write_bytes(b"nothing")
     monkeypatch.setattr("test_feature_commands.DIGEST", "cd" * 32)
-    cases = [
+    cases: list[tuple[list[object], int, str]] = [
         ([kept, fake], 3, "compute both sides with the same weights"),
         ([tmp_path / "no.npz", fake], 3, "no readable .npz file"),
         ([tmp_path / "none.npz", fake], 2, "no such file"),

@@ -46,10 +46,10 @@ def test_copies_find_their_originals(real: Path, fake: Path, tmp_path: Path) -> 
     image = decode_image(out.read_bytes(), name="n.png")
     assert image.shape[1] > 4 * 128
     assert "nearest of 20 real pictures, with distances by pixels" in done.out
-    head, first, *_ = done.out.splitlines()[1:]
+    head, line, *_ = done.out.splitlines()[1:]
     assert head.split()[:2] == ["fake", "nearest"]
-    assert first.split()[:2] == ["000", "000"]
-    assert head.index("nearest") == first.index("000", 5)
+    assert line.split()[:2] == ["000", "000"]
+    assert head.index("nearest") == line.index("000", 5)
 
 
 def test_json_holds_what_the_table_holds(real: Path, fake: Path, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_sizes_may_be_mixed_with_a_warning(real: Path, tmp_path: Path) -> None:
 
 def test_wrong_input_is_told(real: Path, fake: Path, tmp_path: Path) -> None:
     out = tmp_path / "n.png"
-    cases = [
+    cases: list[tuple[list[object], int, str]] = [
         ([fake, real, "--out", tmp_path / "n.jpg"], 2, "extension .png"),
         ([fake, real, "--out", out, "--nearest", 21], 2, "expected 1 to 20"),
         ([fake, tmp_path / "none", "--out", out], 2, "no such file"),

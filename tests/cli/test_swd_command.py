@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def fake(tmp_path: Path) -> Path:
     return write_set(tmp_path / "fake", pictures(5, COUNT))
 
 
-def measured(tmp_path: Path, *words: object) -> tuple[Outcome, list[dict[str, object]]]:
+def measured(tmp_path: Path, *words: object) -> tuple[Outcome, list[dict[str, Any]]]:
     report = tmp_path / "out.json"
     done = run_main("swd", *words, "--json", report, "--device", "cpu")
     assert done.code == 0, done.err

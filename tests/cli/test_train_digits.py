@@ -12,8 +12,8 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_says_where_its_weights_are_and_how_good(tmp_path: Path, mnist: Path) -> None:
     words = ("train-digits", "--data", mnist, "--out", tmp_path / "run", "--epochs", 1)
-    words += ("--minibatch-size", 16, "--validation", 8, "--device", "cpu", "--seed", 3)
-    outcome = run_main(*words)
+    more = ("--minibatch-size", 16, "--validation", 8, "--device", "cpu", "--seed", 3)
+    outcome = run_main(*words, *more)
     assert outcome.code == 0
     assert f"weights:    {tmp_path / 'run' / 'digits.safetensors'}" in outcome.out
     assert "of 20 digits)" in outcome.out

@@ -199,7 +199,8 @@ def test_other_images_are_refused() -> None:
 
 def test_settings_of_cudnn_are_put_back() -> None:
     def setting() -> object:
-        return torch.backends.cudnn.conv.fp32_precision
+        cudnn: Any = torch.backends.cudnn
+        return cudnn.conv.fp32_precision
 
     before = setting()
     seen = []

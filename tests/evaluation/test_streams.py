@@ -1,6 +1,7 @@
 """Which pictures of a set go into a metric, and in what batches."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -235,7 +236,7 @@ def test_every_one_of_the_statistics_is_fed(folder: Path) -> None:
 def test_threads_keep_the_order_and_a_bound_and_raise_in_place() -> None:
     taken = []
 
-    def items() -> "list[int]":
+    def items() -> Iterator[int]:
         for number in range(50):
             taken.append(number)
             yield number

@@ -289,7 +289,7 @@ def test_the_number_is_that_of_the_plain_program() -> None:
     import sys
 
     sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-    from plain_swd import plain_swd
+    from plain_swd import plain_swd  # type: ignore[import-not-found]
 
     smooth = [np.cumsum(_noise(seed, 64, 64) // 64, axis=3).astype(np.uint8) for seed in (5, 6)]
     plain = np.array([plain_swd(*smooth, seed=seed) for seed in range(4)])

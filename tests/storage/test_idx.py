@@ -24,7 +24,8 @@ def test_the_literal_files_are_read(tmp_path: Path, pack) -> None:
     labels = read_idx(_written(tmp_path, pack(LABELS)), ndim=1)
     assert labels.tolist() == [5, 0, 9]
     images = read_idx(_written(tmp_path, pack(IMAGES)), ndim=3)
-    assert (images.dtype, images.shape) == (np.uint8, (2, 1, 2))
+    assert images.dtype == np.uint8
+    assert images.shape == (2, 1, 2)
     assert images.tolist() == [[[0, 1]], [[254, 255]]]
     images[0] = 7  # what was read may be changed
 
