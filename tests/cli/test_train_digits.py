@@ -19,7 +19,7 @@ def test_a_run_says_where_its_weights_are_and_how_good(tmp_path: Path, mnist: Pa
     assert "of 20 digits)" in outcome.out
     assert "training: 2 steps" in outcome.err
     assert '"seed": 3' in (tmp_path / "run" / "log.jsonl").read_text()
-    again = run_main(*words)
+    again = run_main(*words, *more)
     assert again.code == 2
     assert "holds a run already" in again.err
 
