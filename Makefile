@@ -29,7 +29,7 @@ types: $(VENV)/.ready
 	mkdir -p $(TYPES)
 	ln -sfn ../../cli $(TYPES)/pgan_cli
 	ln -sfn ../../data_manifests $(TYPES)/pgan_data_manifests
-	MYPYPATH=$(TYPES) $(BIN)/mypy -p pgan_toolkit -p pgan_cli -p pgan_data_manifests
+	MYPYPATH=$(TYPES) $(BIN)/mypy -p pgan_toolkit -p reference_trainer -p pgan_cli -p pgan_data_manifests
 	MYPYPATH=$(TYPES) $(BIN)/mypy benchmarks
 	MYPYPATH=$(TYPES) $(BIN)/mypy $(TEST_TYPES) tests
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import pgan_toolkit
+import reference_trainer
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
@@ -20,6 +21,7 @@ LAYERS = (
     ("pgan_toolkit.imaging",),
     ("pgan_toolkit.storage",),
     ("pgan_toolkit.engines",),
+    ("pgan_toolkit.runs",),
     ("pgan_toolkit.restoration",),
     ("pgan_toolkit.metrics",),
     ("pgan_toolkit.celebahq",),
@@ -34,6 +36,7 @@ FOLDERS = {
     "pgan_cli": "cli",
     "reference_trainer": "reference_trainer",
 }
+PUBLIC = ("pgan_toolkit", "reference_trainer")
 ONLY_IN_IMAGING = ("PIL", "cv2")
 WITHOUT_TORCH = ("pgan_toolkit.imaging", "pgan_toolkit.storage", "pgan_toolkit.celebahq")
 
@@ -158,8 +161,13 @@ def _loaded(code: str) -> set[str]:
 
 
 def _public_packages() -> list[str]:
-    found = pkgutil.walk_packages(pgan_toolkit.__path__, "pgan_toolkit.")
-    return ["pgan_toolkit", *(info.name for info in found)]
+    packages = (pgan_toolkit, reference_trainer)
+    found = [
+        info.name
+        for package in packages
+        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    ]
+    return [*(package.__name__ for package in packages), *found]
 
 
 @pytest.mark.parametrize("name", _public_packages())
@@ -169,7 +177,7 @@ def test_every_module_declares_its_public_names_and_documents_them(name: str) ->
     assert list(module.__all__) == sorted(module.__all__, key=_all_order)
     for public in module.__all__:
         value = getattr(module, public)
-        if callable(value) and getattr(value, "__module__", "").startswith("pgan_toolkit"):
+        if callable(value) and getattr(value, "__module__", "").startswith(PUBLIC):
             assert value.__doc__, f"{name}.{public} has no docstring"
 
 
@@ -180,7 +188,9 @@ def _all_order(name: str) -> tuple[int, str]:
     return (1 if name[0].isupper() else 2, name)
 
 
-@pytest.mark.parametrize("folder", ["pgan_toolkit", "cli", "tests", "benchmarks"])
+@pytest.mark.parametrize(
+    "folder", ["pgan_toolkit", "reference_trainer", "cli", "tests", "benchmarks"]
+)
 def test_no_file_passes_400_lines(folder: str) -> None:
     long = [
         str(path.relative_to(ROOT))

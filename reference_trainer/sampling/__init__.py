@@ -1,0 +1,3 @@
+"""Pictures and films from a run."""
+
+__all__: list[str] = []
