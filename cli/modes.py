@@ -61,7 +61,7 @@ Examples:
 @json_option
 @click.option(
     "--weights",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Of the classifier, as train-digits makes them.  [default: those that come along]",
 )
 @click.option("--skip-bad", is_flag=True, help="Leave unreadable pictures out, with a warning.")

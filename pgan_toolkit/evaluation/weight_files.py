@@ -11,6 +11,7 @@ import io
 import json
 import os
 import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
 from pgan_toolkit.digests import bytes_digest
-from pgan_toolkit.errors import DataError, SetupError
+from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.evaluation.downloads import Download, fetch
 from pgan_toolkit.progress import ProgressMode
 from pgan_toolkit.storage import read_file
@@ -41,6 +42,22 @@ WEIGHTS_VARIABLE = "PGAN_TOOLKIT_WEIGHTS"
 _MANIFEST = "extractors.json"
 _FORMAT = ("pgan-toolkit extractors", 1)
 _NAMED_IN_MESSAGES = 4
+_DAMAGED = (
+    SafetensorError,
+    pickle.UnpicklingError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What torch and safetensors raise of a file that is cut, altered, or none of theirs."""
+
+
+class _OtherContentsError(Exception):
+    """A sound file that holds something else than tensors; the message says what."""
 
 
 @dataclass(frozen=True)
@@ -141,12 +158,19 @@ def find_weights(
 
     Raises
     ------
+    UsageError
+        The file that the user named does not exist.
     SetupError
         There is none, and none can be downloaded. The message names the places.
     DataError
         What was downloaded is another file.
     """
     if weights is not None:
+        if not weights.exists():
+            raise UsageError(
+                f"--weights {weights}: no such file; leave it out and the public one is used, or "
+                f"{_remedy(file)}"
+            )
         return weights
     folders = [cache_folder()] if _named_folder() is None else [_named_folder(), cache_folder()]
     for folder in folders:
@@ -186,10 +210,15 @@ def read_tensors(path: Path, *, expected: PublicFile, own: bool) -> StoredTensor
         raise DataError(f"{path}: {found}; remove it, and it is downloaded again")
     try:
         tensors = load_safetensors(data) if path.suffix == ".safetensors" else _unpickled(data)
-    except (SafetensorError, pickle.UnpicklingError, EOFError, OSError) as error:
-        raise _unreadable(path, error, found) from error
-    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise _unreadable(path, error, found) from error
+    except _OtherContentsError as error:
+        raise DataError(
+            f"{path}: holds {error}; expected tensors by name: {found}: get that one from "
+            f"{expected.url}"
+        ) from error
+    except _DAMAGED as error:  # whose own words are torch's, on how it reads files
+        raise DataError(
+            f"{path}: damaged, or not a weight file: {found}: get it again from {expected.url}"
+        ) from error
     return StoredTensors(path, digest, tensors)
 
 
@@ -226,7 +255,10 @@ def require_tensors(
     if problems:
         more = len(problems) - _NAMED_IN_MESSAGES
         listed = "; ".join(problems[:_NAMED_IN_MESSAGES]) + (f"; {more} more" if more > 0 else "")
-        raise DataError(f"{stored.path}: SHA-256 {stored.sha256}: the tensors do not fit: {listed}")
+        raise DataError(
+            f"{stored.path}: SHA-256 {stored.sha256}: holds the tensors of another network: "
+            f"{listed}; give a file of this one, or leave --weights out"
+        )
     return {name: _finite(stored, name) for name in shapes}
 
 
@@ -254,19 +286,17 @@ def _described(file: PublicFile) -> str:
 
 
 def _unpickled(data: bytes) -> Mapping[str, Tensor]:
-    content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    if not isinstance(content, Mapping) or not all(
-        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in content.items()
-    ):
-        raise ValueError(f"holds {type(content).__name__}; expected tensors by name")
+    try:
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if zipfile.is_zipfile(io.BytesIO(data)):  # what cannot be read is inside a sound archive
+            raise _OtherContentsError("Python objects, which are not loaded") from error
+        raise
+    if not isinstance(content, Mapping):
+        raise _OtherContentsError(f"one {type(content).__name__}")
+    if not all(isinstance(name, str) and isinstance(x, Tensor) for name, x in content.items()):
+        raise _OtherContentsError("more than tensors")
     return content
-
-
-def _unreadable(path: Path, error: Exception, found: str) -> DataError:
-    return DataError(
-        f"{path}: not a readable weight file ({type(error).__name__}: {error!s:.120}): {found}; "
-        "it is damaged or another file: get it again"
-    )
 
 
 def _fits(tensor: Tensor | None, shape: torch.Size) -> bool:

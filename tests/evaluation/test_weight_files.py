@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pgan_toolkit.errors import DataError, SetupError
+from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.evaluation import downloads
 from pgan_toolkit.evaluation.weight_files import (
     WEIGHTS_VARIABLE,
@@ -104,9 +104,19 @@ def _only(folder: Path) -> set[str]:
     return {entry.name for entry in folder.iterdir() if entry.suffix != ".lock"}
 
 
-def test_a_named_file_goes_before_all(file: PublicFile, cache: Path) -> None:
-    assert _find(file, weights=Path("mine.safetensors")) == Path("mine.safetensors")
+def test_a_named_file_goes_before_all(file: PublicFile, cache: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.safetensors"
+    mine.write_bytes(b"")
+    assert _find(file, weights=mine) == mine
     assert not cache.exists()
+
+
+def test_a_named_file_that_is_none_is_wrong_usage(file: PublicFile, server: Server) -> None:
+    with pytest.raises(UsageError, match=r"--weights none\.pth: no such file") as caught:
+        _find(file, weights=Path("none.pth"))
+    for part in (file.name, DIGEST, file.url, "leave it out"):
+        assert part in str(caught.value)
+    assert server.requests == []
 
 
 def test_the_named_folder_goes_before_the_cache_and_that_before_a_download(
@@ -295,8 +305,10 @@ def test_a_truncated_file_is_refused_with_both_digests(
     path = tmp_path / f"cut.{suffix}"
     path.write_bytes(whole[:cut])
     digest = hashlib.sha256(whole[:cut]).hexdigest()
-    with pytest.raises(DataError, match=f"not a readable weight file.*{digest}.*0123abcd"):
+    with pytest.raises(DataError, match=f"not a weight file: .*{digest}.*0123abcd") as caught:
         read_tensors(path, expected=EXPECTED, own=True)
+    assert str(caught.value).endswith(f"get it again from {EXPECTED.url}")
+    assert not re.search("[Pp]y[Tt]orch|miniz|deserializ|Error", str(caught.value))
 
 
 class Harmful:
@@ -306,11 +318,21 @@ class Harmful:
         return Path.write_text, (Path("/nowhere"), "harm")
 
 
-@pytest.mark.parametrize("content", [Harmful(), [1, 2], {"a": 3}, {1: torch.zeros(1)}])
-def test_other_contents_are_refused_and_not_run(content: object, tmp_path: Path) -> None:
-    torch.save(content, tmp_path / "other.pth")
-    with pytest.raises(DataError, match="not a readable weight file"):
-        read_tensors(tmp_path / "other.pth", expected=EXPECTED, own=True)
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (Harmful(), "Python objects, which are not loaded"),
+        ([1, 2], "one list"),
+        ({"a": 3}, "more than tensors"),
+        ({1: torch.zeros(1)}, "more than tensors"),
+    ],
+)
+def test_other_contents_are_refused_and_not_run(content: object, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.pth"
+    torch.save(content, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(DataError, match=f"other.pth: holds {said}; .*{digest}.*0123abcd"):
+        read_tensors(path, expected=EXPECTED, own=True)
 
 
 @pytest.mark.parametrize(
