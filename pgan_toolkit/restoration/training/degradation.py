@@ -85,9 +85,10 @@ class SuperresDegradation:
     scale : int
         Factor of reduction.
     real_share : float
-        Pictures that may get mild blur before, noise and JPEG remains after the reduction, each in
-        half of them; the others are reduced by bicubic alone, which is what the published tables
-        measure.
+        Pictures that may get mild blur before, noise and JPEG remains after the reduction; the
+        others are reduced by bicubic alone, which is what the published tables measure.
+    blurred_share, noisy_share, compressed_share : float
+        Of the former, those that get each of the three.
     blur_sigma_px : tuple of float
         Of the Gaussian blur, in pixels of the clean picture.
     noise_sigma : tuple of float
@@ -98,17 +99,21 @@ class SuperresDegradation:
 
     scale: int = 4
     real_share: float = 0.25
+    blurred_share: float = 0.2
+    noisy_share: float = 0.2
+    compressed_share: float = 0.8
     blur_sigma_px: tuple[float, float] = (0.3, 2.4)
     noise_sigma: tuple[float, float] = (0.0, 5.0)
-    quality: tuple[int, int] = (50, 98)
+    quality: tuple[int, int] = (40, 98)
 
     def __post_init__(self) -> None:
-        _check_shares(self, "real_share")
+        _check_shares(self, "real_share", "blurred_share", "noisy_share", "compressed_share")
 
     def pair(self, clean: Image, rng: np.random.Generator) -> tuple[Image, Image]:
         """Return the reduced picture, uint8 (H / scale, W / scale, 3), and the clean one."""
         real = rng.random() < self.real_share
-        blurred, noisy, compressed = rng.random(3) < (0.5 if real else 0.0)
+        shares = np.array([self.blurred_share, self.noisy_share, self.compressed_share])
+        blurred, noisy, compressed = rng.random(3) < real * shares
         seen = gaussian_blur(clean, sigma_px=rng.uniform(*self.blur_sigma_px)) if blurred else clean
         height, width = clean.shape[0] // self.scale, clean.shape[1] // self.scale
         small = bicubic_resize(seen, width=width, height=height)
