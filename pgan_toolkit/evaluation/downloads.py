@@ -135,28 +135,25 @@ def _is_right(wanted: Download) -> bool:
 def _complete(wanted: Download, *, remedy: str, progress: ProgressMode) -> None:
     """Bring the part to its size, over connections that break off."""
     problem = ""
-    with Progress(
-        wanted.size_bytes // _MEGABYTE, label=wanted.path.name, unit="megabyte", mode=progress
-    ) as bar:
-        for _ in range(_ATTEMPTS):
-            try:
-                _receive(wanted, bar)
-            except urllib.error.HTTPError as error:
-                problem = f"the server answers {error.code} {error.reason}"
-                error.close()
-                break
-            except (urllib.error.URLError, http.client.HTTPException, ConnectionError) as error:
-                problem = str(getattr(error, "reason", error)) or type(error).__name__
-            except (TimeoutError, _BrokenOffError) as error:
-                problem = str(error) or "no answer"
-            else:
-                return
+    for _ in range(_ATTEMPTS):
+        try:
+            _receive(wanted, progress=progress)
+        except urllib.error.HTTPError as error:
+            problem = f"the server answers {error.code} {error.reason}"
+            error.close()
+            break
+        except (urllib.error.URLError, http.client.HTTPException, ConnectionError) as error:
+            problem = str(getattr(error, "reason", error)) or type(error).__name__
+        except (TimeoutError, _BrokenOffError) as error:
+            problem = str(error) or "no answer"
+        else:
+            return
     kept = f"; {_size(wanted.part):,} bytes are kept in {wanted.part}" if _size(wanted.part) else ""
     raise SetupError(f"{wanted.url}: {problem}{kept}; {remedy}")
 
 
-def _receive(wanted: Download, bar: Progress) -> None:
-    """Ask once for what is missing, and write it."""
+def _receive(wanted: Download, *, progress: ProgressMode) -> None:
+    """Ask once for what is missing, and write it; progress is shown once the server answers."""
     begun = _size(wanted.part)
     if begun == wanted.size_bytes:
         return
@@ -180,8 +177,9 @@ def _receive(wanted: Download, bar: Progress) -> None:
             wanted.part.unlink(missing_ok=True)
             raise _BrokenOffError("the server sent another part than was asked for")
         with wanted.part.open("ab" if goes_on else "wb") as file:
-            due = file.tell() + int(answer.headers.get("Content-Length") or wanted.size_bytes)
-            size = _copy(answer, file, wanted, bar)
+            # The length is None where the server gives none, or none that is a number.
+            due = file.tell() + (wanted.size_bytes if answer.length is None else answer.length)
+            size = _copy(answer, file, wanted, progress=progress)
     if size < min(due, wanted.size_bytes):
         raise _BrokenOffError(f"the connection ended after {size:,} of {wanted.size_bytes:,} bytes")
 
@@ -191,16 +189,23 @@ def _starts_at(answer: http.client.HTTPResponse, begun: int) -> bool:
 
 
 def _copy(
-    answer: http.client.HTTPResponse, file: IO[bytes], wanted: Download, bar: Progress
+    answer: http.client.HTTPResponse, file: IO[bytes], wanted: Download, *, progress: ProgressMode
 ) -> int:
     """Write what comes, of a file that is too long one byte too many; return the size now."""
     size = file.tell()
-    while size <= wanted.size_bytes and (
-        chunk := answer.read(min(_MEGABYTE, wanted.size_bytes + 1 - size))
-    ):
-        file.write(chunk)
-        size += len(chunk)
-        bar.advance(max(size // _MEGABYTE - bar.done, 0))
+    with Progress(
+        wanted.size_bytes // _MEGABYTE,
+        label=wanted.path.name,
+        unit="megabyte",
+        mode=progress,
+        initial=size // _MEGABYTE,
+    ) as bar:
+        while size <= wanted.size_bytes and (
+            chunk := answer.read(min(_MEGABYTE, wanted.size_bytes + 1 - size))
+        ):
+            file.write(chunk)
+            size += len(chunk)
+            bar.advance(max(size // _MEGABYTE - bar.done, 0))
     return size
 
 

@@ -40,6 +40,7 @@ class Server(ThreadingHTTPServer):
     status = 200
     ranges = True  # whether it knows them
     breaks_after: int | None = None  # bytes, once
+    length: str | None = None  # what it says of it, in place of the truth
     requests: list[str | None]
 
 
@@ -63,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         if start:
             last = len(server.content) - 1
             self.send_header("Content-Range", f"bytes {start}-{last}/{last + 1}")
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", server.length or str(len(body)))
         self.end_headers()
         if server.breaks_after is not None:
             body, server.breaks_after = body[: server.breaks_after], None
@@ -212,6 +213,27 @@ def test_another_file_is_refused_with_both_digests(
     if len(content) <= len(CONTENT):
         assert hashlib.sha256(content).hexdigest() in str(caught.value)
     assert _only(cache) == set()
+
+
+@pytest.mark.parametrize("length", ["many", "-7", "1e6"])
+def test_a_length_that_is_no_number_is_left_alone(
+    length: str, file: PublicFile, server: Server
+) -> None:
+    server.length, server.breaks_after = length, 1_300_000
+    assert _find(file).read_bytes() == CONTENT
+    assert server.requests == [None, "bytes=1300000-"]
+
+
+def test_progress_is_of_what_came(
+    file: PublicFile, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.status = 503
+    with pytest.raises(SetupError, match="503"):
+        find_weights(file)
+    assert capsys.readouterr().err == ""
+    server.status = 200
+    find_weights(file)
+    assert capsys.readouterr().err.startswith(f"{file.name}: 2 megabytes in ")
 
 
 def test_a_file_that_is_not_there(file: PublicFile, server: Server, cache: Path) -> None:
