@@ -1,5 +1,7 @@
 """What a run is: its settings, the presets, and the files that hold them."""
 
+from reference_trainer.configuration.files import read_settings, settings_toml
+from reference_trainer.configuration.presets import load_preset, preset_names, preset_summaries
 from reference_trainer.configuration.settings import (
     Architecture,
     DataSettings,
@@ -22,4 +24,9 @@ __all__ = [
     "OutputSettings",
     "RunSettings",
     "ScheduleSettings",
+    "load_preset",
+    "preset_names",
+    "preset_summaries",
+    "read_settings",
+    "settings_toml",
 ]

@@ -1,0 +1,108 @@
+"""Presets: the runs of the paper and of the authors' program by name, and files of the user's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from pgan_toolkit.errors import UsageError
+from reference_trainer.configuration.catalogue import did_you_mean
+from reference_trainer.configuration.files import read_toml
+from reference_trainer.configuration.layers import Layer, build_settings, layer_of_table
+from reference_trainer.configuration.overrides import apply_change
+from reference_trainer.configuration.settings import RunSettings
+from reference_trainer.configuration.values import toml_value
+
+__all__ = ["load_preset", "preset_names", "preset_summaries"]
+
+_FOLDER = Path(__file__).with_name("presets")
+
+
+def preset_names() -> tuple[str, ...]:
+    """The names of the presets that come with the trainer, kin together."""
+    return tuple(_bundled())
+
+
+def preset_summaries() -> Mapping[str, str]:
+    """What each preset is, in a line, by its name."""
+    return {name: str(found.table["summary"]) for name, found in _bundled().items()}
+
+
+def load_preset(name: str, *, changes: Sequence[str] = ()) -> RunSettings:
+    """Return the settings of a preset.
+
+    Parameters
+    ----------
+    name : str
+        One of `preset_names`, or a path, with a slash or the ending .toml, of a user's file. That
+        has settings in sections, as `settings_toml` writes them, of which those may be left out
+        that have a default, or that it gets from a preset: `extends = "table1-g"`, or another
+        such file, relative to it. A table that it gives, such as minibatch_sizes, replaces that
+        preset's. `summary = "..."` may say what it is.
+    changes : sequence of str
+        "name=value" or "section.name=value", made in this order.
+
+    Raises
+    ------
+    UsageError
+        There is no such preset, section or setting, a value is of another type or out of range,
+        values do not fit each other, or presets extend each other in a circle.
+    DataError
+        The file cannot be read, or is not TOML.
+    """
+    layer = _resolve(name, folder=Path(), trail=())
+    for change in changes:
+        layer = apply_change(layer, change)
+    return build_settings(layer, where=" ".join([name, *(f"--set {item}" for item in changes)]))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a preset's name led to: a whole file of the user's, or a table of one of ours."""
+
+    name: str
+    table: dict[str, object]
+    source: Path
+    identity: str
+
+
+def _resolve(name: str, *, folder: Path, trail: tuple[str, ...]) -> Layer:
+    """All that a preset says, upon all that it extends."""
+    found = _find(name, folder)
+    trail = (*trail, found.identity)
+    if found.identity in trail[:-1]:
+        raise UsageError(f"{found.source}: presets extend each other: {' -> '.join(trail)}")
+    table = {"preset": found.name, **found.table}
+    for key in ("summary", "extends"):
+        if not isinstance(table.get(key, ""), str):
+            raise UsageError(f"{found.source}: {key} = {toml_value(table[key])}: expected text")
+    table.pop("summary", None)
+    extends = table.pop("extends", None)
+    own = layer_of_table(table, where=found.source)
+    if extends is None:
+        return own
+    return {**_resolve(str(extends), folder=found.source.parent, trail=trail), **own}
+
+
+def _find(name: str, folder: Path) -> _Found:
+    if "/" in name or name.endswith(".toml"):
+        path = folder / Path(name).expanduser()
+        return _Found(path.stem, read_toml(path), path, str(path.resolve()))
+    bundled = _bundled()
+    if name not in bundled:
+        hint = did_you_mean(name, bundled) or "; expected one of --list-presets"
+        raise UsageError(f"no preset is called {name}{hint}, or the path of a .toml file")
+    return bundled[name]
+
+
+@cache
+def _bundled() -> Mapping[str, _Found]:
+    """Every preset of ours: a table of a file that holds a family."""
+    found = {
+        name: _Found(name, table, path, name)
+        for path in sorted(_FOLDER.glob("*.toml"))
+        for name, table in read_toml(path).items()
+        if isinstance(table, dict)
+    }
+    return MappingProxyType(found)
