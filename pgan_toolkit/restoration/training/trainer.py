@@ -17,23 +17,29 @@ from pgan_toolkit.digests import bytes_digest
 from pgan_toolkit.errors import DataError, Interrupted, UsageError
 from pgan_toolkit.imaging import encode_png
 from pgan_toolkit.progress import Progress, ProgressMode
-from pgan_toolkit.restoration.training.checkpoint import load_checkpoint, save_checkpoint
 from pgan_toolkit.restoration.training.loading import Minibatch, minibatches, stacked
-from pgan_toolkit.restoration.training.log import TrainingLog
 from pgan_toolkit.restoration.training.pictures import CropPairs
 from pgan_toolkit.restoration.training.settings import TrainingSettings
 from pgan_toolkit.restoration.training.stages import Stage, make_stage
-from pgan_toolkit.restoration.training.stopping import StopRequests
 from pgan_toolkit.restoration.weights import (
     RestorationNet,
     load_network,
     read_weights,
     save_network,
 )
+from pgan_toolkit.runs import (
+    CheckpointKind,
+    StopRequests,
+    TrainingLog,
+    load_checkpoint,
+    read_state,
+    save_checkpoint,
+)
 from pgan_toolkit.storage import StoredSource, atomic_write_bytes, lock_file, open_source
 
 __all__ = ["RunFolder", "train_restorer"]
 
+_KIND = CheckpointKind("pgan-toolkit restoration checkpoint", version=1)
 _SAVE_EVERY = 500  # steps between two checkpoints
 _LOG_EVERY = 50
 _FIXED_CROPS = 16  # that the log's PSNR and the sample pictures are of
@@ -139,9 +145,7 @@ def train_restorer(
     out.mkdir(parents=True, exist_ok=True)
     with lock_file(folder.lock, work="training"):
         _check_folder(folder, resume=resume)
-        done = (
-            load_checkpoint(folder.checkpoint, stage.parts(), settings=described) if resume else 0
-        )
+        done = _resume(folder.checkpoint, stage, described) if resume else 0
         atomic_write_bytes(folder.settings, _recorded(described, data=data, device=place))
         run.go_on(done, mode=mode)
     return folder.weights
@@ -206,15 +210,14 @@ class _Run:
     def _report(self, done: int, log: TrainingLog) -> None:
         last = done == self._settings.steps
         if done % _LOG_EVERY == 0 or last:
-            log.write_losses(step=done)
+            log.write(log.means(), at=done)
         if done % _SAVE_EVERY == 0 or last:
-            log.write_psnr(self._show(done), step=done)
+            log.write({"psnr_db": round(self._show(done), 4)}, at=done)
             self._save(done)  # last: after a kill before it, the lines above are written anew
 
     def _save(self, done: int) -> None:
-        save_checkpoint(
-            self._folder.checkpoint, self._stage.parts(), step=done, settings=self._described
-        )
+        state = {"step": done, "settings": self._described}
+        save_checkpoint(self._folder.checkpoint, self._stage.parts(), kind=_KIND, state=state)
         save_network(self._folder.weights, self._stage.result(), task=self._settings.task)
 
     def _on_device(self, batch: Minibatch) -> tuple[Tensor, Tensor]:
@@ -247,6 +250,17 @@ def _check_folder(folder: RunFolder, *, resume: bool) -> None:
         raise UsageError(f"{folder.path}: there is no run to resume; leave --resume out")
     if there and not resume:
         raise UsageError(f"{folder.path}: holds a run; add --resume, or name another folder")
+
+
+def _resume(checkpoint: Path, stage: Stage, described: str) -> int:
+    """Go back to where the run was, if it was this one, and return the steps done."""
+    settings = read_state(checkpoint, kind=_KIND).get("settings")
+    if settings != described:
+        raise DataError(
+            f"{checkpoint}: was made with other settings ({settings}); "
+            "resume with those, or begin a new run"
+        )
+    return int(load_checkpoint(checkpoint, stage.parts(), kind=_KIND)["step"])
 
 
 def _describe(settings: TrainingSettings, source: StoredSource) -> str:
