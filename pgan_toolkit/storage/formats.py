@@ -11,6 +11,7 @@ from pgan_toolkit.storage.atomic import put_back
 from pgan_toolkit.storage.base import StoredSink, StoredSource
 from pgan_toolkit.storage.folder import FolderSink, FolderSource, list_files
 from pgan_toolkit.storage.hdf5 import Hdf5MultiresSink, Hdf5Sink, Hdf5Source
+from pgan_toolkit.storage.plugins import claims_to_be_a_run, open_by_plugin
 from pgan_toolkit.storage.records import ImageSink, ImageSource
 from pgan_toolkit.storage.zipped import ZipSink, ZipSource
 
@@ -51,7 +52,8 @@ def open_source(path: Path | str) -> StoredSource:
     Parameters
     ----------
     path : Path | str
-        A folder of pictures, a zip file of them, or an HDF5 file of either layout.
+        A folder of pictures, a zip file of them, an HDF5 file of either layout, or a folder that
+        an installed package takes for its own (`plugins`): a training run.
 
     Returns
     -------
@@ -64,11 +66,13 @@ def open_source(path: Path | str) -> StoredSource:
         The path is a URL or does not exist.
     DataError
         It holds no pictures, is damaged, or is of a format that is not supported.
+    SetupError
+        A package that was asked about the folder is broken.
     """
     path = _local(path)
     put_back(path)
     if path.is_dir():
-        source: StoredSource = FolderSource(path)
+        source = _open_folder(path)
     elif path.is_file():
         source = _open_file(path)
     else:
@@ -163,6 +167,16 @@ def _local(path: Path | str) -> Path:
             f"{url}: only local paths are supported in this version; copy it to this machine"
         )
     return Path(path).expanduser()
+
+
+def _open_folder(path: Path) -> StoredSource:
+    """Ask other packages only where it is cheap to tell that they may know better."""
+    if not claims_to_be_a_run(path):
+        folder = FolderSource(path)
+        if len(folder):
+            return folder
+    found = open_by_plugin(path)
+    return FolderSource(path) if found is None else found
 
 
 def _open_file(path: Path) -> StoredSource:

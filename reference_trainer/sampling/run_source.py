@@ -1,0 +1,106 @@
+"""A run as a data set: wherever a command takes pictures, it takes a run.
+
+This module loads no torch until a picture is asked for: `open_run` is asked about folders that are
+no runs, too.
+"""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pgan_toolkit.arrays import Image
+from pgan_toolkit.storage import PictureInfo, StoredSource
+
+if TYPE_CHECKING:
+    from reference_trainer.sampling.sampler import Sampler
+
+__all__ = ["IMAGES", "RunSource", "open_run"]
+
+_RUN_FILE = "run.json"
+IMAGES = 50_000
+"""Pictures of a run: as many as the metrics of the field take at most."""
+
+
+class RunSource(StoredSource):
+    """The pictures of the seeds 0 to 49,999, made when asked for.
+
+    Picture i is that of seed i, called "seed00000i", to the bit whatever else is asked for and in
+    whichever order. Several threads may read; they take turns. It is picklable: a worker loads the
+    generator again, from the same checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+        The run's folder, or what else messages are to name.
+    open_sampler : callable
+        Returns what draws the pictures; called at the first one. Picklable.
+    resolution : int
+        Side of the pictures, pixels.
+    label_count : int
+        Classes, which the pictures have in turn; 0: none.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        open_sampler: Callable[[], "Sampler"],
+        resolution: int,
+        label_count: int = 0,
+    ) -> None:
+        super().__init__(
+            path.absolute(),
+            format_name="training run",
+            keys=[f"seed{seed:06d}" for seed in range(IMAGES)],
+            labels=[seed % label_count if label_count else None for seed in range(IMAGES)],
+        )
+        self._open_sampler = open_sampler
+        self._resolution = resolution
+        self._lock = threading.Lock()
+        self._sampler: Any = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_lock": None, "_sampler": None}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
+
+    def _read(self, index: int) -> Image:
+        with self._lock:
+            if self._sampler is None:
+                self._sampler = self._open_sampler()
+            picture = self._sampler.of_seed(index)[0]
+        return np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
+
+    def _inspect(self, index: int) -> PictureInfo:
+        side = self._resolution
+        return PictureInfo(height=side, width=side, stored_bytes=3 * side**2, encoding="pixels")
+
+
+def open_run(path: Path) -> RunSource | None:
+    """Open a run of the reference trainer by its newest checkpoint; None for any other folder.
+
+    The entry point by which `pgan_toolkit.storage.open_source` reads runs.
+
+    Raises
+    ------
+    DataError
+        The run has no checkpoint yet, or its newest one is damaged.
+    """
+    if not (path / _RUN_FILE).is_file():
+        return None
+    from reference_trainer.sampling.opening import find_checkpoint, open_sampler, run_info
+
+    checkpoint = find_checkpoint(path)
+    info = run_info(path, checkpoint=checkpoint)
+    return RunSource(
+        path,
+        open_sampler=partial(open_sampler, path, checkpoint=checkpoint, device="auto"),
+        resolution=info.resolution,
+        label_count=info.label_count,
+    )
