@@ -1,6 +1,7 @@
 """From image sets to results: streams, extractors, the cache of statistics, and protocols."""
 
 from pgan_toolkit.evaluation.cache import StatisticsCache
+from pgan_toolkit.evaluation.choices import choose_images
 from pgan_toolkit.evaluation.extractors import FeatureExtractor, open_extractor
 from pgan_toolkit.evaluation.measure_features import extract_features
 from pgan_toolkit.evaluation.measure_fid import measure_fid
@@ -19,6 +20,7 @@ __all__ = [
     "ImageStream",
     "StatisticsCache",
     "StreamSettings",
+    "choose_images",
     "extract_features",
     "feed",
     "find_neighbours",
