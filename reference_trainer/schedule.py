@@ -1,0 +1,247 @@
+"""When what is trained: a pure function of how many reals D has been shown (appendix A).
+
+One resolution lasts `stable_kimg` without change and then `fade_kimg` in which the next one is
+faded in. lod, the level of detail, is the logarithm to base 2 of the last resolution over that of
+the moment; between two whole numbers the higher resolution has begun.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pgan_toolkit.errors import UsageError
+from reference_trainer.configuration.settings import RunSettings
+
+__all__ = [
+    "Division",
+    "Phase",
+    "Stretch",
+    "check_divisions",
+    "divide_minibatch",
+    "phase_at",
+    "phases",
+]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What holds for the step that begins after so many reals.
+
+    Attributes
+    ----------
+    kimg : float
+        Thousands of reals shown.
+    lod : float
+        Level of detail: 0 at the last resolution.
+    resolution : int
+        Of the moment, pixels: while a resolution is faded in, that one.
+    alpha : float
+        Weight of the newest block: 1 - frac(lod); 1 where nothing fades.
+    minibatch_size : int
+        Reals a step, over all GPUs.
+    learning_rate : float
+        Of Adam, ramp-up included.
+    fading : bool
+        Whether a resolution is being faded in.
+    index : int
+        Counts stable and fading stretches, from 0: it changes at both ends of a fade.
+    """
+
+    kimg: float
+    lod: float
+    resolution: int
+    alpha: float
+    minibatch_size: int
+    learning_rate: float
+    fading: bool
+    index: int
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a run in which only alpha, and a ramp-up, change.
+
+    Attributes
+    ----------
+    from_kimg, to_kimg : float
+        Where it begins and ends.
+    resolution, minibatch_size, learning_rate, fading
+        As in `Phase`, the rate without ramp-up.
+    """
+
+    from_kimg: float
+    to_kimg: float
+    resolution: int
+    minibatch_size: int
+    learning_rate: float
+    fading: bool
+
+
+@dataclass(frozen=True)
+class Division:
+    """How the GPUs share a minibatch.
+
+    Attributes
+    ----------
+    share : int
+        Pictures of each GPU.
+    microbatch : int
+        Pictures that it works on at once; divides the share.
+    """
+
+    share: int
+    microbatch: int
+
+
+def phase_at(shown: int, settings: RunSettings) -> Phase:
+    """Return the phase of the step that begins after `shown` reals.
+
+    With a and b images of training and of fading for each resolution, i = floor(t / (a + b)) and
+    r = t - i (a + b): lod = log2(last / first) - i - max(r - a, 0) / b, not below 0.
+
+    Parameters
+    ----------
+    shown : int
+        t: reals shown so far, 0 or more.
+    settings : RunSettings
+        Of the run.
+
+    Raises
+    ------
+    UsageError
+        `shown` is negative.
+    """
+    if shown < 0:
+        raise UsageError(f"phase_at({shown}): expected 0 or more reals shown")
+    doublings = _doublings(settings)
+    done, faded = _progress(shown, settings)
+    if done >= doublings:
+        done, faded = doublings, 0.0
+    fading = faded > 0
+    resolution = settings.data.resolution >> (doublings - done - fading)
+    return Phase(
+        kimg=shown / 1000,
+        lod=doublings - done - faded,
+        resolution=resolution,
+        alpha=faded if fading else 1.0,
+        minibatch_size=_minibatch_size(resolution, settings),
+        learning_rate=_learning_rate(resolution, settings) * _rampup(shown, settings),
+        fading=fading,
+        index=2 * done + fading,
+    )
+
+
+def phases(settings: RunSettings) -> tuple[Stretch, ...]:
+    """Return the stretches of a run in order, without gaps, from 0 to its `total_kimg`."""
+    total = settings.schedule.total_kimg
+    return tuple(
+        Stretch(
+            from_kimg=start,
+            to_kimg=min(end, total),
+            resolution=resolution,
+            minibatch_size=_minibatch_size(resolution, settings),
+            learning_rate=_learning_rate(resolution, settings),
+            fading=fading,
+        )
+        for start, end, resolution, fading in _bounds(settings)
+        if start < min(end, total)
+    )
+
+
+def divide_minibatch(minibatch_size: int, settings: RunSettings, *, world_size: int) -> Division:
+    """Divide a minibatch over the GPUs, and each share into microbatches.
+
+    Every GPU takes the same number, and works on the most of them at once that divide that number
+    and do not exceed `microbatch_size`; where the standard deviation of a minibatch is over groups
+    (`stddev_group`), whole groups at a time if there is such a number.
+
+    Parameters
+    ----------
+    minibatch_size : int
+        Over all GPUs.
+    settings : RunSettings
+        Of the run.
+    world_size : int
+        GPUs.
+
+    Raises
+    ------
+    UsageError
+        The minibatch does not divide over the GPUs.
+    """
+    if minibatch_size % world_size:
+        lower = minibatch_size // world_size * world_size
+        fitting = f"{lower} or {lower + world_size}" if lower else f"{world_size}"
+        raise UsageError(
+            f"a minibatch of {minibatch_size} does not divide over {world_size} GPUs: set "
+            f"minibatch_size and minibatch_sizes to multiples of {world_size} ({fitting}), or use "
+            "another number of GPUs"
+        )
+    share = minibatch_size // world_size
+    most = settings.optimization.microbatch_size or share
+    fitting_sizes = [size for size in range(1, min(most, share) + 1) if share % size == 0]
+    whole_groups = [size for size in fitting_sizes if size % _group(settings) == 0]
+    return Division(share=share, microbatch=max(whole_groups or fitting_sizes))
+
+
+def check_divisions(settings: RunSettings, *, world_size: int) -> None:
+    """See that every minibatch of a run can be divided over so many GPUs.
+
+    Raises
+    ------
+    UsageError
+        One cannot.
+    """
+    for size in sorted({stretch.minibatch_size for stretch in phases(settings)}):
+        divide_minibatch(size, settings, world_size=world_size)
+
+
+def _group(settings: RunSettings) -> int:
+    judge = settings.discriminator
+    return max(judge.stddev_group, 1) if judge.minibatch_statistic == "stddev" else 1
+
+
+def _doublings(settings: RunSettings) -> int:
+    """Resolutions that are faded in."""
+    if not settings.schedule.growing:
+        return 0
+    ratio = settings.data.resolution // settings.schedule.first_resolution
+    return ratio.bit_length() - 1
+
+
+def _progress(shown: int, settings: RunSettings) -> tuple[int, float]:
+    """Resolutions that are done with, and the share of the fade after the one of the moment."""
+    schedule = settings.schedule
+    if not schedule.growing:
+        return 0, 0.0
+    stable, fade = schedule.stable_kimg * 1000, schedule.fade_kimg * 1000
+    done, rest = divmod(shown, stable + fade)
+    faded = (rest - stable) / fade if rest > stable else 0.0
+    return int(done), min(faded, 1.0)
+
+
+def _bounds(settings: RunSettings) -> Iterator[tuple[float, float, int, bool]]:
+    """Begin and end in kimg, resolution, and whether it is being faded in."""
+    schedule, doublings = settings.schedule, _doublings(settings)
+    resolution = settings.data.resolution >> doublings
+    period = schedule.stable_kimg + schedule.fade_kimg
+    for done in range(doublings):
+        start = done * period
+        yield start, start + schedule.stable_kimg, resolution << done, False
+        yield start + schedule.stable_kimg, start + period, resolution << (done + 1), True
+    yield doublings * period, schedule.total_kimg, settings.data.resolution, False
+
+
+def _minibatch_size(resolution: int, settings: RunSettings) -> int:
+    return settings.schedule.minibatch_sizes.get(resolution, settings.schedule.minibatch_size)
+
+
+def _learning_rate(resolution: int, settings: RunSettings) -> float:
+    """The rate of the highest resolution that is named and reached."""
+    rates = settings.optimization.learning_rates
+    reached = [named for named in rates if named <= resolution]
+    return rates[max(reached)] if reached else settings.optimization.learning_rate
+
+
+def _rampup(shown: int, settings: RunSettings) -> float:
+    over = settings.optimization.rampup_kimg * 1000
+    return min(shown / over, 1.0) if over > 0 else 1.0
