@@ -33,6 +33,7 @@ from pgan_toolkit.storage.verification import (
     find_download,
     is_download,
 )
+from pgan_toolkit.wording import counted
 
 __all__ = ["data"]
 
@@ -115,7 +116,9 @@ def _verify(source: Path, manifest: str | None, quick: bool, quiet: bool) -> Non
             pictures = check_pictures(opened, quick=quick, advance=bar.advance)
         click.echo(_pictures_text(pictures, quick=quick))
         if not pictures.passed:
-            problems.append(f"{len(pictures.damaged):,} of {pictures.count:,} pictures damaged")
+            problems.append(
+                f"{len(pictures.damaged):,} of {counted(pictures.count, 'picture')} damaged"
+            )
     if problems:
         raise CheckFailed(f"{source}: {'; '.join(problems)}")
 
@@ -153,7 +156,7 @@ def _convert(
         _progress(opened, "converting", quiet=quiet) as bar,
     ):
         count = convert(opened, sink, advance=bar.advance)
-    click.echo(f"{out}: {_counted(count, 'picture')} as {chosen}")
+    click.echo(f"{out}: {counted(count, 'picture')} as {chosen}")
 
 
 @data.command(
@@ -201,7 +204,7 @@ def _show(  # noqa: PLR0913 - one argument an option
         tiles = [_tile(opened, index, tile, bar) for index in indices]
         sheet = contact_sheet([Section(tiles)], columns=min(columns, len(tiles)), tile_px=tile)
         temporary.write_bytes(encode_png(sheet))
-    click.echo(f"{out}: {len(indices):,} of {_counted(len(opened), 'picture')}")
+    click.echo(f"{out}: {len(indices):,} of {counted(len(opened), 'picture')}")
 
 
 def _mode(*, quiet: bool) -> ProgressMode:
@@ -307,7 +310,7 @@ def _listing(names: Sequence[str]) -> str:
         return "none"
     more = len(names) - _SHOWN_ROWS
     ending = f", and {more:,} more" if more > 0 else ""
-    return f"{_counted(len(names), 'file')}: {', '.join(names[:_SHOWN_ROWS])}{ending}"
+    return f"{counted(len(names), 'file')}: {', '.join(names[:_SHOWN_ROWS])}{ending}"
 
 
 def _pictures_text(check: PictureCheck, *, quick: bool) -> str:
@@ -336,8 +339,4 @@ def _download_text(check: DownloadCheck, manifest: Manifest, *, quick: bool) -> 
 def _download_problem(check: DownloadCheck, manifest: Manifest) -> str:
     if not check.wrong:
         return f"it holds none of the files of {manifest.name}"
-    return f"{_counted(len(check.wrong), 'file')} of {manifest.name} wrong; get them again"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+    return f"{counted(len(check.wrong), 'file')} of {manifest.name} wrong; get them again"

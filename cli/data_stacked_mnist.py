@@ -7,6 +7,7 @@ import click
 
 from pgan_toolkit.progress import Progress
 from pgan_toolkit.storage import FORMATS, FormatName, guess_format, open_sink
+from pgan_toolkit.wording import counted
 
 if TYPE_CHECKING:
     from pgan_toolkit.evaluation.digits import Split
@@ -80,4 +81,4 @@ def stacked_mnist(  # noqa: PLR0913 - one argument an option
         for record in stacked_digits(digits, images=images, seed=seed, size_px=int(size)):
             sink.write(record)
             bar.advance()
-    click.echo(f"{out}: {images:,} pictures of {size}x{size} as {chosen}")
+    click.echo(f"{out}: {counted(images, 'picture')} of {size}x{size} as {chosen}")

@@ -17,6 +17,7 @@ from pgan_cli.metric_options import (
 from pgan_cli.reports import report_place
 
 from pgan_toolkit.errors import UsageError
+from pgan_toolkit.wording import counted
 
 if TYPE_CHECKING:
     from pgan_toolkit.evaluation.measure_neighbours import NeighbourTable
@@ -126,7 +127,9 @@ def neighbours(  # noqa: PLR0913 - one argument an option
 
 
 def _show(found: "NeighbourTable") -> None:
-    click.echo(f"nearest of {found.searched:,} real pictures, with distances by {found.extractor}")
+    click.echo(
+        f"nearest of {counted(found.searched, 'real picture')}, with distances by {found.extractor}"
+    )
     shown = found.rows[:_SHOWN]
     cells = [
         [row.key, *(f"{near.key} {near.distance:#.4g}" for near in row.neighbours)] for row in shown
@@ -137,6 +140,6 @@ def _show(found: "NeighbourTable") -> None:
         padded = (f"{cell:{width}}" for cell, width in zip(line, widths, strict=True))
         click.echo(f"  {'  '.join(padded)}".rstrip())
     if len(found.rows) > _SHOWN:
-        click.echo(f"  and of {len(found.rows) - _SHOWN:,} others: see --csv")
+        click.echo(f"  and of {counted(len(found.rows) - _SHOWN, 'other')}: see --csv")
     for warning in found.warnings:
         click.echo(f"warning: {warning}", err=True)

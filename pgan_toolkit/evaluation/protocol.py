@@ -62,7 +62,7 @@ def equal_numbers(
     count = min(map(len, streams))
     smallest = next(stream for stream in streams if len(stream) == count)
     warnings = tuple(
-        f"{stream.path}: {count:,} of {len(stream):,} images are used, as many as "
+        f"{stream.path}: takes part with {count:,} of its {len(stream):,} images, as many as "
         f"{smallest.path} has"
         for stream in streams
         if len(stream) > count
@@ -114,7 +114,9 @@ def _shared_pictures(real: ImageStream, fake: ImageStream) -> list[str]:
     if shared == len(of_fake):
         what = "all its pictures are among the real ones, byte for byte"
     else:
-        what = f"{shared:,} of {len(of_fake):,} pictures are among the real ones, byte for byte"
+        what = (
+            f"{shared:,} of its {len(of_fake):,} pictures found among the real ones, byte for byte"
+        )
     return [f"{fake.path}: {what}: the result says less of a generator, or nothing"]
 
 

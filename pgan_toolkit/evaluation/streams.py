@@ -30,6 +30,7 @@ from pgan_toolkit.metrics.images import ImageBatch
 from pgan_toolkit.progress import Progress, ProgressMode
 from pgan_toolkit.storage import ImageSource, StoredSource, open_source
 from pgan_toolkit.storage.encodings import loss_of
+from pgan_toolkit.wording import counted
 
 __all__ = ["BATCH_BYTES", "Batch", "ImageStream", "StreamSettings", "feed"]
 
@@ -248,7 +249,7 @@ class ImageStream:
         found = []
         if self.bad:
             found.append(
-                f"{self.path}: {len(self.bad):,} unreadable pictures were left out, such as "
+                f"{self.path}: {counted(len(self.bad), 'unreadable picture')} left out, such as "
                 f"{self.bad[0]}"
             )
         if len(self._sizes) > 1:
@@ -304,7 +305,9 @@ class ImageStream:
                 else:
                     bad.append((index, reason))
         if not good:
-            raise DataError(f"{self.path}: none of {total:,} pictures can be read: {bad[0][1]}")
+            raise DataError(
+                f"{self.path}: none of {counted(total, 'picture')} can be read: {bad[0][1]}"
+            )
         return tuple(sorted(good)), tuple(reason for _, reason in sorted(bad))
 
     def _draw(self) -> list[int]:

@@ -26,6 +26,7 @@ from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.evaluation.downloads import Download, fetch
 from pgan_toolkit.progress import ProgressMode
 from pgan_toolkit.storage import read_file
+from pgan_toolkit.wording import counted
 
 __all__ = [
     "WEIGHTS_VARIABLE",
@@ -205,7 +206,7 @@ def read_tensors(path: Path, *, expected: PublicFile, own: bool) -> StoredTensor
     """
     data = read_file(path)
     digest = bytes_digest(data)
-    found = f"SHA-256 {digest}, {len(data):,} bytes; expected {_described(expected)}"
+    found = f"SHA-256 {digest}, {counted(len(data), 'byte')}; expected {_described(expected)}"
     if not own and not expected.is_it(digest):
         raise DataError(f"{path}: {found}; remove it, and it is downloaded again")
     try:

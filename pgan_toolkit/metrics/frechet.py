@@ -26,6 +26,7 @@ from pgan_toolkit.metrics.features import (
 from pgan_toolkit.metrics.gaussian import Gaussian, GaussianStatistics
 from pgan_toolkit.metrics.result import Result
 from pgan_toolkit.randomness import generator
+from pgan_toolkit.wording import counted
 
 __all__ = ["frechet_distance"]
 
@@ -107,7 +108,9 @@ def _factored(side: Side, *, name: str) -> _Factored:
         return _Factored(side.mean, _factor(side.covariance), side.count)
     rows = as_features(side, name=name)
     if len(rows) < 2:
-        raise DataError(f"{name}: {len(rows)} images; a Frechet distance takes 2 at least")
+        raise DataError(
+            f"{name}: {counted(len(rows), 'image')}; a Frechet distance takes 2 at least"
+        )
     return _factored_rows(rows)
 
 
@@ -172,7 +175,9 @@ def _with_jackknife(
         raise UsageError("a jackknife takes the features of the fake side, not their statistics")
     rows = as_features(fake, name="fake")
     if not 2 <= groups <= len(rows) // 2:
-        raise UsageError(f"{groups} jackknife groups of {len(rows)} images; expected 2 to half")
+        raise UsageError(
+            f"{groups} jackknife groups of {counted(len(rows), 'image')}; expected 2 to half"
+        )
     order = generator(seed, "frechet jackknife").permutation(len(rows))
     left_out = [np.sort(part) for part in np.array_split(order, groups)]
     distances = np.array(

@@ -9,6 +9,7 @@ from torch import Tensor
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.metrics.accumulator import next_range, take_ranges
 from pgan_toolkit.metrics.features import FeatureSet, as_features
+from pgan_toolkit.wording import counted
 
 __all__ = ["Gaussian", "GaussianStatistics"]
 
@@ -117,7 +118,7 @@ class GaussianStatistics:
         """Return the Gaussian. Raises DataError with fewer than two images."""
         count = self.count
         if count < 2:
-            raise DataError(f"{count} images; a covariance takes 2 at least")
+            raise DataError(f"{counted(count, 'image')}; a covariance takes 2 at least")
         mean = self._sum / count
         covariance = (self._outer - count * np.outer(mean, mean)) / (count - 1)
         return Gaussian(mean=self._origin + mean, covariance=covariance, count=count)

@@ -9,6 +9,7 @@ from torch import Tensor
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.metrics.features import Features, FeatureSet, as_features
 from pgan_toolkit.metrics.result import Result
+from pgan_toolkit.wording import counted
 
 __all__ = ["inception_score"]
 
@@ -50,7 +51,10 @@ def inception_score(
     if splits < 1:
         raise UsageError(f"{splits} splits; expected 1 or more")
     if count < splits:
-        raise DataError(f"{count} images for {splits} splits; expected one image each at least")
+        raise DataError(
+            f"{counted(count, 'image')} for {splits} splits; expected one each at least"
+        )
+    parts = counted(splits, "contiguous split")
     bounds = [k * count // splits for k in range(splits + 1)]
     scores = np.array([_score(rows[bounds[k] : bounds[k + 1]]) for k in range(splits)])
     spread = float(scores.std())
@@ -58,7 +62,7 @@ def inception_score(
         metric="inception-score",
         value=float(scores.mean()),
         images={"fake": count},
-        convention=f"{splits} contiguous splits, exp(mean KL) of each (Salimans et al. 2016)",
+        convention=f"{parts}, exp(mean KL) of each (Salimans et al. 2016)",
         components={"std over splits": spread},
         standard_error=spread / math.sqrt(splits - 1) if splits > 1 else None,
         uncertainty=f"{splits} splits" if splits > 1 else "",
@@ -82,7 +86,7 @@ def _score(logits: Features) -> float:
 def _warnings(count: int, splits: int) -> tuple[str, ...]:
     found = []
     if count != PROTOCOL_IMAGES:
-        found.append(f"{count:,} images: the protocol takes {PROTOCOL_IMAGES:,}")
+        found.append(f"{counted(count, 'image')}: the protocol takes {PROTOCOL_IMAGES:,}")
     if count % splits:
-        found.append(f"{count:,} images in {splits} splits: they differ by one image")
+        found.append(f"{counted(count, 'image')} in {splits} splits: they differ by one image")
     return tuple(found)

@@ -22,6 +22,7 @@ from pgan_toolkit.metrics.features import (
     check_same_dimension,
 )
 from pgan_toolkit.metrics.result import Result
+from pgan_toolkit.wording import counted
 
 __all__ = ["precision_recall"]
 
@@ -156,15 +157,17 @@ def _check_counts(real: int, fake: int, *, k: int, density_k: int) -> None:
     for side, count in (("real", real), ("fake", fake)):
         if count < needed:
             raise DataError(
-                f"{side}: {count} images; {max(k, density_k)} neighbours take {needed} at least"
+                f"{side}: {counted(count, 'image')}; expected {needed} or more, for "
+                f"{counted(needed - 1, 'neighbour')} of each"
             )
 
 
 def _warnings(real: int, fake: int) -> tuple[str, ...]:
-    found = []
-    for side, count in (("real", real), ("fake", fake)):
-        if count != PROTOCOL_IMAGES:
-            found.append(f"{side}: {count:,} images: the protocol takes {PROTOCOL_IMAGES:,}")
+    found = [
+        f"{side}: {counted(count, 'image')}: the protocol takes {PROTOCOL_IMAGES:,}"
+        for side, count in (("real", real), ("fake", fake))
+        if count != PROTOCOL_IMAGES
+    ]
     if real != fake:
         found.append("unequal numbers of images: the balls of the larger set are smaller")
     return tuple(found)

@@ -24,6 +24,7 @@ from pgan_toolkit.metrics.accumulator import next_range, take_ranges
 from pgan_toolkit.metrics.images import ImageBatch, as_images
 from pgan_toolkit.metrics.networks.digits import DIGIT_SIZE_PX
 from pgan_toolkit.metrics.result import Result
+from pgan_toolkit.wording import counted
 
 __all__ = [
     "MODES",
@@ -90,7 +91,9 @@ def modes_and_kl(histogram: Histogram) -> tuple[int, float]:
     """
     total = int(histogram.sum())
     if total < 1 or histogram.min() < 0:
-        raise DataError(f"a histogram of {total} images; expected one at least, in counts from 0")
+        raise DataError(
+            f"a histogram of {counted(total, 'image')}; expected one at least, in counts from 0"
+        )
     q = histogram[histogram > 0] / total
     return len(q), max(float((q * np.log(MODES * q)).sum()), 0.0)
 
@@ -229,28 +232,30 @@ class DiscreteModes:
 
     def _uncertainty(self, spread: NDArray[np.float64], repeats: int) -> str:
         return (
-            f"standard error over {repeats} repeats of {self._images:,} images (standard "
-            f"deviation: modes {spread[0]:.3g}, kl {spread[1]:.3g})"
+            f"standard error over {repeats} repeats of {counted(self._images, 'image')} "
+            f"(standard deviation: modes {spread[0]:.3g}, kl {spread[1]:.3g})"
         )
 
     def _warnings(self, used: list[NDArray[np.int64]]) -> list[str]:
         found = []
-        counted = int(sum(counts.sum() for counts in used))
-        if counted < self._images:
+        images = int(sum(counts.sum() for counts in used))
+        if images < self._images:
             found.append(
-                f"{counted:,} images: a repeat takes {self._images:,}; with fewer, modes are "
-                "missed and the KL is larger"
+                f"{counted(images, 'image')}: a repeat takes {self._images:,}; with fewer, modes "
+                "are missed and the KL is larger"
             )
         elif len(used) < self._repeats:
-            found.append(f"{len(used)} of {self._repeats} repeats: there are no more images")
+            found.append(
+                f"{len(used)} of {counted(self._repeats, 'repeat')}: there are no more images"
+            )
         if (self._images, self._repeats) != (MODES_IMAGES, MODES_REPEATS):
             found.append(
-                f"{self._repeats} repeats of {self._images:,} images: the protocol is "
-                f"{MODES_REPEATS} of {MODES_IMAGES:,}"
+                f"{counted(self._repeats, 'repeat')} of {counted(self._images, 'image')}: the "
+                f"protocol is {MODES_REPEATS} of {MODES_IMAGES:,}"
             )
-        left_out = sum(map(len, self._seen)) - counted
+        left_out = sum(map(len, self._seen)) - images
         if left_out:
-            found.append(f"{left_out:,} images beyond whole repeats were left out")
+            found.append(f"{counted(left_out, 'image')} beyond whole repeats left out")
         return found
 
 

@@ -24,6 +24,7 @@ from pgan_toolkit.metrics.structural_similarity import (
     similarities,
 )
 from pgan_toolkit.metrics.threads import parallel_map
+from pgan_toolkit.wording import counted
 
 __all__ = ["MsSsim", "ms_ssim", "ms_ssim_of_pairs"]
 
@@ -188,7 +189,9 @@ class MsSsim:
         values = self.pair_values()
         images = sum(map(len, self._seen))
         if not len(values):
-            raise DataError(f"MS-SSIM: {images} images, no two that follow each other; expected 2")
+            raise DataError(
+                f"MS-SSIM: {counted(images, 'image')}, no two that follow each other; expected 2"
+            )
         error = float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else None
         return Result(
             metric="ms-ssim",
@@ -246,9 +249,9 @@ class MsSsim:
     def _warnings(self, images: int, *, alone: int) -> tuple[str, ...]:
         found = []
         if images != PROTOCOL_IMAGES:
-            found.append(f"{images:,} images: the protocol takes {PROTOCOL_IMAGES:,}")
+            found.append(f"{counted(images, 'image')}: the protocol takes {PROTOCOL_IMAGES:,}")
         if alone:
-            found.append(f"{alone} images have no partner and were left out")
+            found.append(f"{counted(alone, 'image')} left out for want of a partner")
         return tuple(found)
 
 

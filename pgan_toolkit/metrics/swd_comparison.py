@@ -13,6 +13,7 @@ from pgan_toolkit.metrics.result import Result
 from pgan_toolkit.metrics.slicing import DescriptorSet, Slicer, random_directions
 from pgan_toolkit.metrics.swd_statistics import SwdStatistics, size_text
 from pgan_toolkit.randomness import generator
+from pgan_toolkit.wording import counted
 
 __all__ = ["PROTOCOL_IMAGES", "compare_swd", "swd_floor"]
 
@@ -58,8 +59,8 @@ def compare_swd(
     _require_comparable(real, fake)
     if bootstrap and (bootstrap < 2 or len(real) < 2):
         raise UsageError(
-            f"bootstrap={bootstrap} of {len(real)} images: expected 0, or 2 draws or more of 2 "
-            "images or more"
+            f"bootstrap={bootstrap} of {counted(len(real), 'image')}: expected 0, or 2 draws or "
+            "more of 2 images or more"
         )
     everything = np.arange(len(real))
     pair = _Pair(real, fake, torch.device(device))
@@ -96,13 +97,13 @@ def swd_floor(real: SwdStatistics, *, device: str | torch.device = "cpu") -> Res
     """
     count = len(real) // 2
     if not count:
-        raise DataError(f"{len(real)} images: real against real takes two or more")
+        raise DataError(f"{counted(len(real), 'image')}: real against real takes two or more")
     pair = _Pair(real, real, torch.device(device))
     even, odd = 2 * np.arange(count), 2 * np.arange(count) + 1
     levels = pair.distances(even, odd, repeats=real.settings.repeats)
     return pair.result(levels, errors_from=levels / np.sqrt(len(levels)), images=count).warned(
-        f"real against real: halves of {count:,} images; with {2 * count:,} a side a perfect "
-        "generator would score about 0.7 times this"
+        f"real against real: halves of {counted(count, 'image')}; with {2 * count:,} a side a "
+        "perfect generator would score about 0.7 times this"
     )
 
 
@@ -217,8 +218,8 @@ def _protocol_warnings(settings: SwdSettings, images: int) -> list[str]:
     warnings = []
     if images != PROTOCOL_IMAGES:
         warnings.append(
-            f"{images:,} images: the protocol takes {PROTOCOL_IMAGES:,}; numbers of other counts "
-            "are not comparable"
+            f"{counted(images, 'image')}: the protocol takes {PROTOCOL_IMAGES:,}; numbers of other "
+            "counts are not comparable"
         )
     protocol: dict[str, Any] = {
         "patches": "patches an image and level",
@@ -245,6 +246,6 @@ def _require_comparable(real: SwdStatistics, fake: SwdStatistics) -> None:
         )
     if len(real) != len(fake):
         raise DataError(
-            f"real: {len(real):,} images; fake: {len(fake):,}; the SWD compares equal numbers: "
-            f"take {min(len(real), len(fake)):,} of each (--images)"
+            f"real: {counted(len(real), 'image')}; fake: {len(fake):,}; the SWD compares equal "
+            f"numbers: take {min(len(real), len(fake)):,} of each (--images)"
         )

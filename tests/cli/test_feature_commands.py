@@ -230,7 +230,7 @@ def test_bad_sets_are_told_without_a_traceback(real: Path, tmp_path: Path, comma
         assert "internal error" not in done.err
     done = run_main(command, *first, damaged, "--skip-bad")
     assert done.code == 0
-    assert "1 unreadable pictures were left out" in done.err
+    assert "1 unreadable picture left out" in done.err
 
 
 def test_sizes_may_be_mixed_and_are_told_also_from_the_cache(

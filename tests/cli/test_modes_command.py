@@ -75,7 +75,7 @@ def test_bad_pictures_are_named_or_left_out(tmp_path: Path, weights: Path) -> No
     assert bad.name in outcome.err
     outcome = run_main("modes", fake, "--weights", weights, "--skip-bad")
     assert outcome.code == 0
-    assert "1 unreadable pictures were left out" in outcome.err
+    assert "1 unreadable picture left out" in outcome.err
 
 
 @pytest.mark.parametrize(

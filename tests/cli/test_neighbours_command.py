@@ -104,7 +104,7 @@ def test_sizes_may_be_mixed_with_a_warning(real: Path, tmp_path: Path) -> None:
     done = run_main("neighbours", other, real, "--extractor", "pixels", "--out", tmp_path / "n.png")
     assert done.code == 0
     assert f"{other}: pictures of 2 sizes: 64x64 (2), 32x32 (1)" in done.err
-    assert "1 of 3 pictures are among the real ones" in done.err
+    assert "1 of its 3 pictures found among the real ones" in done.err
 
 
 def test_wrong_input_is_told(real: Path, fake: Path, tmp_path: Path) -> None:
@@ -130,4 +130,4 @@ def test_wrong_input_is_told(real: Path, fake: Path, tmp_path: Path) -> None:
     assert not out.exists()
     done = run_main("neighbours", fake, real, "--out", out, "--extractor", "pixels", "--skip-bad")
     assert done.code == 0
-    assert "1 unreadable pictures were left out" in done.err
+    assert "1 unreadable picture left out" in done.err

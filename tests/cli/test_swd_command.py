@@ -145,7 +145,7 @@ def test_unequal_sets_are_cut_to_the_same_number(real: Path, tmp_path: Path) -> 
     small = write_set(tmp_path / "small", pictures(5, 10))
     done, [result] = measured(tmp_path, real, small)
     assert result["images"] == {"real": 10, "fake": 10}
-    assert f"{real}: 10 of 24 images are used, as many as {small} has" in done.err
+    assert f"{real}: takes part with 10 of its 24 images, as many as {small} has" in done.err
     assert measured(tmp_path, real, small, "--images", 10)[1][0]["value"] == result["value"]
 
 
@@ -159,7 +159,7 @@ def test_a_set_against_itself_or_a_copy_is_told(real: Path, tmp_path: Path) -> N
             encode_png(pictures(100 + number, 1)[0])
         )
     done, _ = measured(tmp_path, real, tmp_path / "copy")
-    assert "4 of 24 pictures are among the real ones" in done.err
+    assert "4 of its 24 pictures found among the real ones" in done.err
 
 
 def test_a_fake_given_twice_is_wrong_usage(real: Path, fake: Path, tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_bad_pictures_can_be_skipped_and_are_counted(
     truncate(fake / "006.png")
     done, [result] = measured(tmp_path, real, fake, "--skip-bad")
     assert result["images"] == {"real": 22, "fake": 22}
-    assert "2 unreadable pictures were left out, such as" in done.err
+    assert "2 unreadable pictures left out, such as" in done.err
     assert any("unreadable" in warning for warning in result["warnings"])
 
 

@@ -80,7 +80,7 @@ def test_what_departs_from_the_protocol_is_said() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 9])
 def test_too_few_images(count: int) -> None:
-    with pytest.raises(DataError, match=f"{count} images for 10 splits"):
+    with pytest.raises(DataError, match=f"{count} images? for 10 splits"):
         inception_score(draw(count))
 
 

@@ -156,7 +156,7 @@ def test_what_departs_from_the_protocol_is_said() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_too_few_images(count: int) -> None:
-    with pytest.raises(DataError, match=f"fake: {count} images; 5 neighbours take 6"):
+    with pytest.raises(DataError, match=f"fake: {count} images?; expected 6 or more"):
         precision_recall(draw(0, 10), draw(1, count))
 
 

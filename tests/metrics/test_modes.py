@@ -140,7 +140,7 @@ def test_the_histogram_is_of_the_images_that_count() -> None:
         999: 1,
     }
     assert modes.histogram.shape == (1000,)
-    assert "1 images beyond whole repeats were left out" in modes.compute().warnings[-1]
+    assert "1 image beyond whole repeats left out" in modes.compute().warnings[-1]
 
 
 def test_too_few_images_make_one_repeat_with_a_warning() -> None:

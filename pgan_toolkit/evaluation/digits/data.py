@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.metrics.networks.digits import DIGIT_SIZE_PX
 from pgan_toolkit.storage.idx import read_idx
+from pgan_toolkit.wording import counted
 
 __all__ = ["DigitImages", "DigitLabels", "Digits", "Split", "load_mnist"]
 
@@ -65,8 +66,9 @@ def load_mnist(folder: Path, *, split: Split) -> Digits:
         )
     if len(images) != len(labels) or not len(images):
         raise DataError(
-            f"{images_path} has {len(images):,} images and {labels_path} {len(labels):,} labels; "
-            "expected as many, and one at least; get both files again"
+            f"{images_path} has {counted(len(images), 'image')} and {labels_path} "
+            f"{counted(len(labels), 'label')}; expected as many, and one at least; get both files "
+            "again"
         )
     if labels.max() > 9:
         raise DataError(f"{labels_path}: has the label {labels.max()}; expected digits, 0 to 9")
