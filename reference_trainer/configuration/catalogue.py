@@ -82,13 +82,13 @@ def describe(holder: type) -> Mapping[str, tuple[str, ...]]:
             first, *others = names.split(", ")
             described[first] = (kind,) if kind else ()
             described.update(dict.fromkeys(others, ()))
-        elif line.strip():
+        else:
             described[first] += (line.strip(),)
     return MappingProxyType(described)
 
 
 def _attribute_lines(text: str) -> list[str]:
     _, _, after = text.partition("Attributes\n----------\n")
-    lines = after.splitlines()
+    lines = [line for line in after.splitlines() if line.strip()]
     end = next((at for at, line in enumerate(lines) if set(line) == {"-"}), None)
     return lines if end is None else lines[: end - 1]  # without the next section's title

@@ -1,6 +1,6 @@
 """Layers of settings: what one file or one command line says, checked, to be put upon another."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ Layer = dict[Setting, object]
 """Values that were given, of the types that the settings have."""
 
 
-def layer_of_table(table: Mapping[str, object], *, where: str | Path) -> Layer:
+def layer_of_table(
+    table: Mapping[str, object], *, where: str | Path, also: tuple[str, ...] = ()
+) -> Layer:
     """Return what a file says of a run.
 
     Parameters
@@ -31,6 +33,8 @@ def layer_of_table(table: Mapping[str, object], *, where: str | Path) -> Layer:
         The file, as tomllib gives it, without what is no setting.
     where : str or Path
         The file, for errors.
+    also : tuple of str
+        What else such a file may have: it is suggested in the place of an unknown name.
 
     Raises
     ------
@@ -40,11 +44,12 @@ def layer_of_table(table: Mapping[str, object], *, where: str | Path) -> Layer:
     layer: Layer = {}
     for name, value in table.items():
         if name not in SECTIONS:
-            layer[_known(TOP, name, where)] = checked_setting(TOP, name, value, where=where)
+            _require_known(TOP, name, where, [*SECTIONS, *also])
+            layer[TOP, name] = checked_setting(TOP, name, value, where=where)
         elif isinstance(value, dict):
             for inner, item in value.items():
-                key = _known(name, inner, where)
-                layer[key] = checked_setting(name, inner, item, where=where)
+                _require_known(name, inner, where)
+                layer[name, inner] = checked_setting(name, inner, item, where=where)
         else:
             raise UsageError(f"{where}: {name} = {toml_value(value)}: expected a section, [{name}]")
     return layer
@@ -75,17 +80,18 @@ def checked_setting(section: str, name: str, value: object, *, where: str | Path
         raise UsageError(f"{got}: expected {expectation(kind)}") from None
 
 
-def _known(section: str, name: str, where: str | Path) -> Setting:
+def _require_known(section: str, name: str, where: str | Path, also: Sequence[str] = ()) -> None:
     if (section, name) in kinds():
-        return section, name
+        return
     place = f"in [{section}]" if section else "above all sections"
     for other in sections_of(name):
         right = f"in [{other}]" if other else "above all sections"
         raise UsageError(f"{where}: {name} stands {place}; expected it {right}")
-    here = [known for other, known in kinds() if other == section]
-    anywhere = [*(known for _, known in kinds()), *SECTIONS]
+    here = [*(known for other, known in kinds() if other == section), *also]
+    anywhere = [known for _, known in kinds()]
     hint = did_you_mean(name, here) or did_you_mean(name, anywhere)
-    raise UsageError(f"{where}: no setting {place} is called {name}{hint}")
+    what = f"setting {place}" if section else "setting or section"
+    raise UsageError(f"{where}: no {what} is called {name}{hint}")
 
 
 def build_settings(layer: Layer, *, where: str | Path) -> RunSettings:

@@ -51,10 +51,15 @@ def apply_change(layer: Layer, change: str) -> Layer:
 
 def _find(path: list[str], where: str) -> tuple[Setting, str]:
     """The setting, and the key in its table or nothing."""
-    if path[0] in SECTIONS and len(path) == 1:
-        inside = ", ".join(name for section, name in kinds() if section == path[0])
-        raise UsageError(f"{where}: {path[0]} is a section; expected one of its settings: {inside}")
-    sections = [path.pop(0)] if path[0] in SECTIONS else sections_of(path[0])
+    # "loss" and "output" are settings as well as sections
+    sections = sections_of(path[0])
+    if path[0] in SECTIONS and (len(path) > 1 or not sections):
+        sections = [path.pop(0)]
+    if not path:
+        inside = ", ".join(name for section, name in kinds() if section == sections[0])
+        raise UsageError(
+            f"{where}: {sections[0]} is a section; expected one of its settings: {inside}"
+        )
     name, inner = path[0], ".".join(path[1:])
     for section in sections:
         if (section, name) in kinds():

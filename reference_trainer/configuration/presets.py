@@ -17,6 +17,7 @@ from reference_trainer.configuration.values import toml_value
 __all__ = ["load_preset", "preset_names", "preset_summaries"]
 
 _FOLDER = Path(__file__).with_name("presets")
+_NO_SETTINGS = ("summary", "extends")
 
 
 def preset_names() -> tuple[str, ...]:
@@ -51,7 +52,7 @@ def load_preset(name: str, *, changes: Sequence[str] = ()) -> RunSettings:
     DataError
         The file cannot be read, or is not TOML.
     """
-    layer = _resolve(name, folder=Path(), trail=())
+    layer = _resolve(name)
     for change in changes:
         layer = apply_change(layer, change)
     return build_settings(layer, where=" ".join([name, *(f"--set {item}" for item in changes)]))
@@ -67,32 +68,39 @@ class _Found:
     identity: str
 
 
-def _resolve(name: str, *, folder: Path, trail: tuple[str, ...]) -> Layer:
-    """All that a preset says, upon all that it extends."""
-    found = _find(name, folder)
-    trail = (*trail, found.identity)
+def _resolve(name: str, *, above: tuple[_Found, ...] = ()) -> Layer:
+    """All that a preset says, upon all that it extends; `above` extend it."""
+    found = _find(name, above[-1].source if above else None)
+    trail = [item.identity for item in (*above, found)]
     if found.identity in trail[:-1]:
         raise UsageError(f"{found.source}: presets extend each other: {' -> '.join(trail)}")
+    own, extends = _own_layer(found)
+    if extends is None:
+        return own
+    return {**_resolve(extends, above=(*above, found)), **own}
+
+
+def _own_layer(found: _Found) -> tuple[Layer, str | None]:
+    """What a preset says itself, and the name of the one that it extends."""
     table = {"preset": found.name, **found.table}
-    for key in ("summary", "extends"):
+    for key in _NO_SETTINGS:
         if not isinstance(table.get(key, ""), str):
             raise UsageError(f"{found.source}: {key} = {toml_value(table[key])}: expected text")
     table.pop("summary", None)
     extends = table.pop("extends", None)
-    own = layer_of_table(table, where=found.source)
-    if extends is None:
-        return own
-    return {**_resolve(str(extends), folder=found.source.parent, trail=trail), **own}
+    layer = layer_of_table(table, where=found.source, also=_NO_SETTINGS)
+    return layer, None if extends is None else str(extends)
 
 
-def _find(name: str, folder: Path) -> _Found:
+def _find(name: str, extender: Path | None) -> _Found:
     if "/" in name or name.endswith(".toml"):
-        path = folder / Path(name).expanduser()
+        path = extender.parent / name if extender else Path(name)
         return _Found(path.stem, read_toml(path), path, str(path.resolve()))
     bundled = _bundled()
     if name not in bundled:
         hint = did_you_mean(name, bundled) or "; expected one of --list-presets"
-        raise UsageError(f"no preset is called {name}{hint}, or the path of a .toml file")
+        where = f"{extender}: " if extender else ""
+        raise UsageError(f"{where}no preset is called {name}{hint}, or the path of a .toml file")
     return bundled[name]
 
 

@@ -1,10 +1,11 @@
 """Every setting of a run: frozen dataclasses that a preset fills and the run's folder keeps.
 
-No two sections share the name of a setting, so that `--set total_kimg=2000` is enough. Feature maps
-follow the authors' program: min(base / 2^(log2(resolution) - 1), most) at a resolution.
+No two sections share the name of a setting, so that `--set total_kimg=2000` is enough. Files of
+settings take each one's description from here, the Attributes sections.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -65,7 +66,8 @@ class GeneratorSettings:
     normalize_latents : bool
         Put latents on the unit hypersphere: divided by their root mean square.
     g_map_base, g_map_most : int
-        Feature maps, see above.
+        Feature maps at a resolution: min(base / 2^(log2(resolution) - 1), most), as in the
+        authors' program.
     g_normalization : {"pixel", "batch", "none"}
         After each convolution.
     g_activation : {"leaky_relu", "relu"}
@@ -101,7 +103,7 @@ class DiscriminatorSettings:
     Attributes
     ----------
     d_map_base, d_map_most : int
-        Feature maps, see above.
+        Feature maps at a resolution, as of G.
     d_normalization : {"none", "layer", "batch"}
         After each convolution.
     minibatch_statistic : {"stddev", "discrimination", "none"}
@@ -141,7 +143,7 @@ class LossSettings:
     penalty_weight : float
         Lambda of the gradient penalty, lambda / gamma^2 (||grad|| - gamma)^2; of wgan-gp only.
     penalty_target : float
-        Gamma.
+        Gamma of the gradient penalty.
     drift : float
         Weight of the mean square of D's output for reals.
     label_weight : float
@@ -169,7 +171,7 @@ class OptimizationSettings:
     learning_rate : float
         Of Adam, of both networks.
     learning_rates : mapping of int to float
-        The same from a resolution on, in its place: {128: 0.0015}.
+        The same from a resolution on, in its place: {128 = 0.0015}.
     beta1, beta2, epsilon : float
         Of Adam.
     rampup_kimg : float
@@ -225,7 +227,7 @@ class ScheduleSettings:
     growing : bool
         Begin at `first_resolution` and add a resolution at a time; otherwise all are there at once.
     first_resolution : int
-        Pixels.
+        Side of the pictures that a growing run begins with, pixels.
     stable_kimg, fade_kimg : float
         Of each resolution: so long without change, then so long fading the next one in.
     reset_adam : bool
@@ -233,7 +235,7 @@ class ScheduleSettings:
     minibatch_size : int
         Reals a step, over all GPUs.
     minibatch_sizes : mapping of int to int
-        The same at these resolutions, in its place: {512: 6, 1024: 3}.
+        The same at these resolutions, in its place: {512 = 6, 1024 = 3}.
     """
 
     total_kimg: float
@@ -264,17 +266,17 @@ class OutputSettings:
     Attributes
     ----------
     tick_kimg : float
-        Between two lines of the log.
+        Thousand reals between two lines of the log.
     checkpoint_kimg : float
-        Between two checkpoints.
+        Thousand reals between two checkpoints.
     keep_checkpoints : int
         The last so many stay, beside the one of the lowest SWD.
     picture_kimg : float
-        Between two grids of fakes.
+        Thousand reals between two grids of fakes.
     grid : str
         Columns and rows of a grid: "8x4".
     metrics_kimg : float
-        Between two measurements; 0: none.
+        Thousand reals between two measurements; 0: none.
     metrics_images : int
         Fakes, and reals, of a measurement.
     metrics : tuple of {"swd", "ms-ssim", "modes"}
@@ -295,6 +297,10 @@ class OutputSettings:
         _within(self, "metrics_kimg", 0, math.inf)
         _at_least_one(self, "keep_checkpoints")
         _within(self, "metrics_images", 2, math.inf)
+        if not re.fullmatch(r"[1-9][0-9]*x[1-9][0-9]*", self.grid):
+            raise UsageError(f'grid={self.grid}: expected columns and rows, such as "8x4"')
+        if len(set(self.metrics)) < len(self.metrics):
+            raise UsageError(f"metrics={list(self.metrics)}: expected each once")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -332,7 +338,10 @@ class RunSettings:
     def __post_init__(self) -> None:
         _at_least_one(self, "gpus")
         _within(self, "seed", 0, math.inf)
+        if not self.preset or not self.preset.isprintable():
+            raise UsageError(f"preset={self.preset!r}: expected a name of printable characters")
         self._check_growth()
+        self._check_tables()
         self._check_architecture()
 
     def _check_growth(self) -> None:
@@ -349,6 +358,16 @@ class RunSettings:
             raise UsageError(
                 f"first_resolution={first}: expected a power of two, 4 to {resolution}"
             )
+
+    def _check_tables(self) -> None:
+        for name, table in (
+            ("learning_rates", self.optimization.learning_rates),
+            ("minibatch_sizes", self.schedule.minibatch_sizes),
+        ):
+            for key in table:
+                power_of_two = 4 <= key <= 4096 and not key & (key - 1)
+                if not power_of_two and key != self.data.resolution:
+                    raise UsageError(f"{name}: {key}: expected a resolution, a power of two from 4")
 
     def _check_architecture(self) -> None:
         if self.data.conditional and self.generator.architecture != "table2":
