@@ -198,15 +198,17 @@ def _with_jackknife(
 
 
 def _warnings(real: int | None, fake: int | None) -> tuple[str, ...]:
-    found = []
-    for side, count in (("real", real), ("fake", fake)):
-        if count is None:
-            found.append(f"{side}: the number of images is not known")
-        elif count < FEWEST_IMAGES:
-            found.append(
-                f"{side}: {count:,} images: fewer than {FEWEST_IMAGES:,} cannot give the "
-                "covariance its rank, and the distance is far too high"
-            )
-    if fake is not None and fake != PROTOCOL_IMAGES:
-        found.append(f"fake: {fake:,} images: the protocol takes {PROTOCOL_IMAGES:,}")
+    """How few images move the distance: said once, of all sides that it is true of."""
+    counts = {"real": real, "fake": fake}
+    known = {side: count for side, count in counts.items() if count is not None}
+    found = [f"{side}: the number of images is not known" for side in counts if side not in known]
+    few = [f"{count:,} {side}" for side, count in known.items() if count < FEWEST_IMAGES]
+    if few:
+        found.append(
+            f"{' and '.join(few)} images: fewer than {FEWEST_IMAGES:,} cannot give the covariance "
+            f"its rank, and the distance is far too high; the protocol takes {PROTOCOL_IMAGES:,} "
+            "fakes"
+        )
+    elif known.get("fake", PROTOCOL_IMAGES) != PROTOCOL_IMAGES:
+        found.append(f"{fake:,} fake images: the protocol takes {PROTOCOL_IMAGES:,}")
     return tuple(found)

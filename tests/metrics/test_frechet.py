@@ -147,9 +147,30 @@ def test_the_result_says_what_went_in() -> None:
     result = frechet_distance(draw(0, 3000, 2), draw(1, 40, 2))
     assert result.metric == "fid"
     assert result.images == {"real": 3000, "fake": 40}
-    assert result.warnings[0].startswith("fake: 40 images: fewer than 2,048")
-    assert result.warnings[1] == "fake: 40 images: the protocol takes 50,000"
+    (warning,) = result.warnings
+    assert warning.startswith("40 fake images: fewer than 2,048")
+    assert warning.endswith("the protocol takes 50,000 fakes")
     assert result.standard_error is None
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "said"),
+    [
+        (40, 40, "40 real and 40 fake images: fewer than 2,048"),
+        (40, 50_000, "40 real images: fewer than 2,048"),
+        (4_000, 4_000, "4,000 fake images: the protocol takes 50,000"),
+        (None, 50_000, "real: the number of images is not known"),
+    ],
+)
+def test_few_images_are_told_once(real: int | None, fake: int, said: str) -> None:
+    sides = [Gaussian(np.zeros(2), np.eye(2), count) for count in (real, fake)]
+    (warning,) = frechet_distance(*sides).warnings
+    assert warning.startswith(said)
+
+
+def test_the_protocol_gives_no_warning() -> None:
+    side = Gaussian(np.zeros(2), np.eye(2), 50_000)
+    assert frechet_distance(side, side).warnings == ()
 
 
 def test_the_jackknife_knows_the_spread_and_takes_the_bias() -> None:
