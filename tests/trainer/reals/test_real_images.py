@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
 from square_sets import reals_of, write_sizes, write_squares
+from torch.nn import functional
 
 import reference_trainer.reals.real_images as real_images_module
 from pgan_toolkit.errors import DataError, UsageError
@@ -111,7 +113,7 @@ def test_fewer_pictures_than_a_minibatch_are_refused(tmp_path: Path) -> None:
     write_squares(tmp_path / "set")
     reals = reals_of(tmp_path / "set")
     reals.check_minibatch(10)
-    with pytest.raises(DataError, match="10 pictures, fewer than a minibatch of 16.*10 or less"):
+    with pytest.raises(DataError, match=r"10 pictures, fewer than a minibatch of 16.*10 or less"):
         reals.check_minibatch(16)
 
 
@@ -142,3 +144,25 @@ def test_more_than_128_pixels_are_decoded_when_they_are_shown(tmp_path: Path) ->
     assert not reals.is_prepared(256)
     assert all(reals.is_prepared(size) for size in (4, 8, 16, 32, 64, 128))
     assert np.array_equal(reals.pictures([2, 0], 256).numpy(), images[[2, 0]])
+
+
+def test_agrees_with_the_resolutions_that_a_multires_file_stores(tmp_path: Path) -> None:
+    write_squares(tmp_path / "set.h5", 20, side=64, format_name="hdf5-multires")
+    reals = reals_of(tmp_path / "set.h5", resolution=32)
+    with h5py.File(tmp_path / "set.h5") as file:
+        for size in (32, 16, 8, 4):
+            stored = file[f"data{size}x{size}"][:]
+            assert np.array_equal(reals.pictures(range(20), size).numpy(), stored)
+
+
+@pytest.mark.shared_data
+def test_real_faces_from_the_cache_and_from_their_files(tmp_path: Path, shared_data: Path) -> None:
+    """A few files, each resolution against means in float64 by torch."""
+    for file in sorted((shared_data / "faces_1024").glob("*.png"))[:3]:
+        (tmp_path / file.name).symlink_to(file)
+    reals = reals_of(tmp_path, resolution=1024, cache=tmp_path.with_name("cache"))
+    full = reals.pictures(range(3), 1024)
+    assert full.float().std() > 20  # faces, not a flat colour
+    for size in (512, 128, 16, 4):
+        means = functional.avg_pool2d(full.double(), 1024 // size)
+        assert torch.equal(reals.pictures(range(3), size), torch.round(means).to(torch.uint8))

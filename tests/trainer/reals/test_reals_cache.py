@@ -1,6 +1,6 @@
-import errno
 import fcntl
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -109,7 +109,7 @@ def test_a_set_that_is_no_file_is_refused(tmp_path: Path) -> None:
     write_squares(tmp_path / "set")
     source = open_source(tmp_path / "set")
     source.format = "run"
-    with pytest.raises(UsageError, match="'run' cannot be trained on.*write one first"):
+    with pytest.raises(UsageError, match=r"'run' cannot be trained on.*write one first"):
         pictures_identity(source)
 
 
@@ -178,17 +178,16 @@ def test_no_room_is_told_before_anything_is_written(
     assert decoded == []
 
 
-def test_a_disk_that_fills_meanwhile_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_fills_meanwhile_is_told(tmp_path: Path) -> None:
+    """A limit of the size of files stands for the disk: writing then fails in the same way."""
     write_squares(tmp_path / "set")
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(cache_module.np.lib.format, "write_array_header_1_0", full)
-    with pytest.raises(SetupError, match="cannot be kept there .No space left on device.; make"):
-        reals_of(tmp_path / "set", cache=tmp_path / "cache")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, before[1]))
+    try:
+        with pytest.raises(SetupError, match=r"cannot be kept there \(File too large\); make room"):
+            reals_of(tmp_path / "set", cache=tmp_path / "cache")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert _places(tmp_path / "cache") == []
 
 
