@@ -23,15 +23,16 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pgan_toolkit.caches import cache_folder
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.imaging import pixel_library_versions
 from pgan_toolkit.metrics.result import library_versions
 from pgan_toolkit.storage import AtomicPath
 
-__all__ = ["Entry", "StatisticsCache", "cache_folder", "cache_key", "cache_limit_bytes"]
+__all__ = ["Entry", "StatisticsCache", "cache_key", "cache_limit_bytes"]
 
 _VERSION = 1  # counts up whenever an entry means something else
-_FOLDER, _LIMIT = "PGAN_TOOLKIT_CACHE", "PGAN_TOOLKIT_CACHE_GIB"
+_LIMIT = "PGAN_TOOLKIT_CACHE_GIB"
 _DEFAULT_GIB = 10.0
 _GIB = 2**30
 _ABOUT = "about"
@@ -68,17 +69,6 @@ def cache_key(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def cache_folder() -> Path:
-    """Where the cache lies: in $PGAN_TOOLKIT_CACHE, or $XDG_CACHE_HOME/pgan-toolkit."""
-    base = os.environ.get(_FOLDER)
-    if base:
-        return Path(base).expanduser() / "statistics"
-    home = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    # The standard says that a relative path there is to be ignored.
-    root = home if home.is_absolute() else Path.home() / ".cache"
-    return root / "pgan-toolkit" / "statistics"
-
-
 def cache_limit_bytes() -> int:
     """How much the cache may hold: $PGAN_TOOLKIT_CACHE_GIB, or 10 GiB.
 
@@ -103,7 +93,7 @@ class StatisticsCache:
     Parameters
     ----------
     folder : Path | None
-        Where; None: `cache_folder`. It is made when the first entry is stored.
+        Where; None: `pgan_toolkit.caches.cache_folder`. It is made when the first entry is stored.
     limit_bytes : int | None
         Entries that were not used for longest are removed beyond this; None: `cache_limit_bytes`.
     note : callable
@@ -117,7 +107,7 @@ class StatisticsCache:
         limit_bytes: int | None = None,
         note: Callable[[str], object] = lambda _line: None,
     ) -> None:
-        self.folder = cache_folder() if folder is None else folder
+        self.folder = cache_folder("statistics") if folder is None else folder
         self.limit_bytes = cache_limit_bytes() if limit_bytes is None else limit_bytes
         self._note = note
 

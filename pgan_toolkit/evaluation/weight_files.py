@@ -1,9 +1,10 @@
 """Public weight files: where they are looked for, and whether they are what they should be.
 
 In this order: the file that the user names; the folder in the environment variable
-PGAN_TOOLKIT_WEIGHTS; the cache folder; a download into the cache folder. A public file is taken
-only with its published SHA-256 digest. A file that the user names may be another one, of weights of
-his own: it must have exactly the tensors of the network, and its digest goes into the results.
+PGAN_TOOLKIT_WEIGHTS; the cache folder of weights (`pgan_toolkit.caches`); a download into it. A
+public file is taken only with its published SHA-256 digest. A file that the user names may be
+another one, of weights of his own: it must have exactly the tensors of the network, and its digest
+goes into the results.
 """
 
 import importlib.resources
@@ -21,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
+from pgan_toolkit.caches import cache_folder
 from pgan_toolkit.digests import bytes_digest
 from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.evaluation.downloads import Download, fetch
@@ -32,7 +34,6 @@ __all__ = [
     "WEIGHTS_VARIABLE",
     "PublicFile",
     "StoredTensors",
-    "cache_folder",
     "find_weights",
     "public_file",
     "read_tensors",
@@ -129,14 +130,6 @@ def public_file(extractor: str) -> PublicFile:
         ) from error
 
 
-def cache_folder() -> Path:
-    """Where downloaded weights are kept: in XDG_CACHE_HOME, or ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    # The standard says that a relative path there is to be ignored.
-    root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"  # noqa: PTH117
-    return root / "pgan-toolkit" / "weights"
-
-
 def find_weights(
     file: PublicFile,
     *,
@@ -173,14 +166,14 @@ def find_weights(
                 f"{_remedy(file)}"
             )
         return weights
-    folders = [cache_folder()] if _named_folder() is None else [_named_folder(), cache_folder()]
-    for folder in folders:
-        if folder is not None and (folder / file.name).exists():
+    cache = cache_folder("weights")
+    for folder in (*_named_folders(), cache):
+        if (folder / file.name).exists():
             return folder / file.name
     remedy = _remedy(file)
     if not download:
         raise SetupError(f"{file.name}: not found, and downloads are off; {remedy}")
-    wanted = Download(file.url, cache_folder() / file.name, file.size_bytes, file.sha256)
+    wanted = Download(file.url, cache / file.name, file.size_bytes, file.sha256)
     return fetch(wanted, remedy=remedy, progress=progress)
 
 
@@ -263,20 +256,22 @@ def require_tensors(
     return {name: _finite(stored, name) for name in shapes}
 
 
-def _named_folder() -> Path | None:
-    """The folder of the environment variable. Raises SetupError where it is none."""
+def _named_folders() -> list[Path]:
+    """The folder of the environment variable, if any. Raises SetupError where it is none."""
     name = os.environ.get(WEIGHTS_VARIABLE)
     if not name:
-        return None
-    if not Path(name).is_dir():
+        return []
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
         raise SetupError(f"{WEIGHTS_VARIABLE}={name}: not a folder; name one that holds the files")
-    return Path(name)
+    return [folder]
 
 
 def _remedy(file: PublicFile) -> str:
+    cache = cache_folder("weights")
     return (
-        f"get {_described(file)} from {file.url} and put it into {cache_folder()} or a folder "
-        f"that {WEIGHTS_VARIABLE} names, or give it by --weights"
+        f"get {_described(file)} from {file.url} and put it into {cache} or a folder that "
+        f"{WEIGHTS_VARIABLE} names, or give it by --weights"
     )
 
 

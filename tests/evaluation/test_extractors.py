@@ -24,6 +24,7 @@ CPU = torch.device("cpu")
 def no_other_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
+    monkeypatch.delenv("PGAN_TOOLKIT_CACHE", raising=False)
 
 
 def _drawn(network: type[nn.Module]) -> dict[str, Tensor]:

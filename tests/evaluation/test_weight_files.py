@@ -16,12 +16,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from pgan_toolkit.caches import CACHE_VARIABLE, cache_folder
 from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.evaluation import downloads
 from pgan_toolkit.evaluation.weight_files import (
     WEIGHTS_VARIABLE,
     PublicFile,
-    cache_folder,
     find_weights,
     public_file,
     read_tensors,
@@ -77,7 +77,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    return cache_folder()
+    monkeypatch.delenv(CACHE_VARIABLE, raising=False)
+    return cache_folder("weights")
 
 
 @pytest.fixture
@@ -142,10 +143,11 @@ def test_a_named_folder_that_is_none_is_refused(
         _find(file)
 
 
-def test_the_cache_is_where_the_standard_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    for value in ("", "relative/folder"):
-        monkeypatch.setenv("XDG_CACHE_HOME", value)
-        assert cache_folder() == Path.home() / ".cache" / "pgan-toolkit" / "weights"
+def test_the_variable_of_all_caches_moves_the_weights_too(
+    file: PublicFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "mine"))
+    assert _find(file) == tmp_path / "mine" / "weights" / file.name
 
 
 def test_without_downloads_the_message_says_what_and_where(file: PublicFile, cache: Path) -> None:
