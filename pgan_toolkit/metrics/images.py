@@ -23,6 +23,10 @@ else:
 def as_images(images: Tensor | NDArray[np.generic], *, name: str = "images") -> ImageBatch:
     """Return a batch as uint8 (N, 3, H, W), on the device where it was.
 
+    The scale of floats is never guessed. A batch whose largest value is above 0 and at most 1 can
+    be of 0..1 or nearly black on 0..255, and is refused; all black is the same on both, and uint8
+    is taken as it is.
+
     Parameters
     ----------
     images : tensor or array (N, 3, H, W), RGB
@@ -38,7 +42,7 @@ def as_images(images: Tensor | NDArray[np.generic], *, name: str = "images") -> 
     Raises
     ------
     DataError
-        Another shape or type, values outside 0..255, NaN, or values that look like 0..1.
+        Another shape or type, values outside 0..255, NaN, or floats whose scale is not sure.
     """
     batch = _tensor(images)
     if batch.ndim != 4 or batch.shape[1] != 3:
@@ -73,6 +77,9 @@ def _rounded(batch: Tensor, *, name: str) -> Tensor:
             f"{name}: floats from {low:g} to {high:g}; expected 0..255: scale what is within "
             "-1..1 by (x + 1) * 127.5, and clip what a network overshoots"
         )
-    if high <= 1 and bool((batch != batch.round()).any()):
-        raise DataError(f"{name}: floats within 0..1; expected 0..255: multiply by 255")
+    if 0 < high <= 1:
+        raise DataError(
+            f"{name}: floats from {low:g} to {high:g}: of 0..1, or nearly black on 0..255? "
+            "Multiply by 255 in the one case; in the other give bytes: images.round() as uint8"
+        )
     return batch.round().to(torch.uint8)

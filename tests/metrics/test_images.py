@@ -21,6 +21,11 @@ def test_black_floats_are_black() -> None:
     assert as_images(np.zeros((1, 3, 2, 2))).sum() == 0
 
 
+def test_nearly_black_bytes_and_floats_above_1_are_not_questioned() -> None:
+    assert as_images(np.full((1, 3, 1, 1), 1, np.uint8)).flatten().tolist() == [1, 1, 1]
+    assert as_images(np.full((1, 3, 1, 1), 1.2)).flatten().tolist() == [1, 1, 1]
+
+
 def test_no_images_are_a_batch() -> None:
     assert as_images(np.zeros((0, 3, 2, 2))).shape == (0, 3, 2, 2)
 
@@ -42,7 +47,8 @@ def test_arrays_may_lie_in_memory_as_they_like() -> None:
         (np.zeros((8, 8, 3), np.uint8), r"shape \(8, 8, 3\); expected \(N, 3, H, W\)"),
         (np.zeros((2, 1, 8, 8), np.uint8), r"shape \(2, 1, 8, 8\)"),
         (np.zeros((2, 3, 8, 8), np.int32), r"torch.int32; expected uint8"),
-        (np.full((1, 3, 1, 1), 0.5), "multiply by 255"),
+        (np.full((1, 3, 1, 1), 0.5), "from 0.5 to 0.5: .* Multiply by 255 .* as uint8"),
+        (np.full((1, 3, 1, 1), 1.0), "nearly black on 0..255"),
         (np.full((1, 3, 1, 1), -1.0), r"\(x \+ 1\) \* 127.5"),
         (np.full((1, 3, 1, 1), 256.0), "from 256 to 256"),
         (np.full((1, 3, 1, 1), np.nan), "from nan to nan"),
