@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reference_trainer.networks.discriminator import Discriminator
 from reference_trainer.networks.generator import Generator
@@ -56,7 +56,11 @@ def describe(
     UsageError
         The network does not have this resolution.
     """
-    shapes_only = copy.deepcopy(network).to("meta").eval()
+    # The weights' copies have shapes alone: as many numbers as a large network's take a second.
+    weights: dict[int, object] = {
+        id(value): nn.Parameter(value.detach().to("meta")) for value in network.parameters()
+    }
+    shapes_only = copy.deepcopy(network, weights).to("meta").eval()
     if resolution is not None:
         return tuple(_rows(shapes_only, resolution))
     found: dict[str, LayerRow] = {}
