@@ -13,7 +13,6 @@ from torch import Tensor
 from pgan_toolkit import __version__
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.devices import find_device, has_bfloat16, mixed_precision
-from pgan_toolkit.digests import bytes_digest
 from pgan_toolkit.errors import DataError, Interrupted, UsageError
 from pgan_toolkit.imaging import encode_png
 from pgan_toolkit.progress import Progress, ProgressMode
@@ -32,6 +31,7 @@ from pgan_toolkit.runs import (
     StopRequests,
     TrainingLog,
     load_checkpoint,
+    pictures_digest,
     read_state,
     save_checkpoint,
 )
@@ -265,14 +265,9 @@ def _resume(checkpoint: Path, stage: Stage, described: str) -> int:
 
 def _describe(settings: TrainingSettings, source: StoredSource) -> str:
     """All that decides the numbers of a run, as JSON."""
-    sizes = (source.info(index) for index in range(len(source)))
-    pictures = "\n".join(
-        f"{key} {size.width}x{size.height} {size.stored_bytes}"
-        for key, size in zip(source.keys(), sizes, strict=True)
-    )
     facts: dict[str, Any] = asdict(replace(settings, init=None, behind=None))
     facts["pictures"] = len(source)
-    facts["pictures_sha256"] = bytes_digest(pictures.encode())  # names and sizes
+    facts["pictures_sha256"] = pictures_digest(source)
     for name in ("init", "behind"):
         path = getattr(settings, name)
         facts[name] = read_weights(path).sha256 if path else None
