@@ -19,9 +19,9 @@ from pgan_toolkit import __version__
 from pgan_toolkit.errors import CheckFailed, DataError, Interrupted, SetupError, UsageError
 
 GROUP = {
-    "build-celebahq", "data", "demo", "doctor", "fid", "inception-score", "kid", "modes", "ms-ssim",
-    "neighbours", "precision-recall", "rank", "restore", "restore-score", "swd", "train-digits",
-    "train-restorer",
+    "build-celebahq", "data", "demo", "doctor", "fid", "generate", "inception-score", "interpolate",
+    "kid", "modes", "ms-ssim", "neighbours", "precision-recall", "rank", "restore", "restore-score",
+    "swd", "timelapse", "train-digits", "train-restorer",
 }  # fmt: skip
 
 
@@ -173,6 +173,20 @@ def test_both_streams_can_be_gone(samples: Path, tmp_path: Path) -> None:
     process.stdout.close()
     process.stderr.close()
     assert process.wait(timeout=60) == 130
+
+
+def test_ctrl_c_while_the_program_loads_is_quiet() -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from pgan_cli.__main__ import main\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'click': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
 def test_ctrl_c_ends_a_process_with_130_and_no_traceback(samples: Path, tmp_path: Path) -> None:
