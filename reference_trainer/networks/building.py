@@ -51,6 +51,7 @@ def build_networks(
 ) -> Networks:
     """Build both networks as they are before training.
 
+    Inside `with torch.device("meta")` they have shapes alone, which is enough to `describe` them.
     All blocks are there from the start. Pictures come out of, and go into, the resolutions that the
     schedule has: from `first_resolution` on if the run grows, else the last alone.
 
@@ -68,7 +69,7 @@ def build_networks(
     Returns
     -------
     Networks
-        On the CPU, float32, in training mode.
+        float32, in training mode, on the CPU.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The small networks of Table 4 (appendix D): the authors' reading, and PacGAN's.
+"""The small networks of Table 4: the authors' reading, and PacGAN's.
 
 Both have one 3x3 convolution a resolution, a 3x3 convolution to pictures, and a dense layer right
 on maps of 4x4. The paper takes its experiment from Metz et al. 2017; so does PacGAN (Lin et al.

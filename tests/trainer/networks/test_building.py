@@ -183,3 +183,19 @@ def test_autocast_gives_float32_near_that_without(
     torch.testing.assert_close(critique.scores, scores, rtol=0.05, atol=0.05)
     critique.scores.sum().backward()
     assert networks.discriminator.dense[-1].weight.grad.dtype == torch.float32
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("architecture", ["table2", "mnist-pooled"])
+def test_a_gpu_finds_what_a_cpu_finds_with_the_same_noise(build, rng, architecture: str) -> None:
+    networks = build(architecture=architecture)
+    latents = torch.randn(4, 6, generator=rng, dtype=torch.float64)
+    found = []
+    for device in ("cpu", "cuda"):
+        for network in (networks.generator, networks.discriminator):
+            network.double().to(device, memory_format=torch.channels_last)
+        images = networks.generator(latents.to(device), resolution=16, alpha=0.5)
+        noise = torch.Generator().manual_seed(0)
+        made = networks.discriminator(images, alpha=0.5, noise_strength=0.1, noise_generator=noise)
+        found.append((images.detach().cpu(), made.scores.detach().cpu()))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-9)

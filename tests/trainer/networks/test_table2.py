@@ -89,7 +89,8 @@ def _check(rows, table: str, parameters: int) -> None:
 
 
 def test_the_networks_of_1024_pixels_are_those_of_table_2(build) -> None:
-    networks = build(resolution=1024, **FULL)
+    with torch.device("meta"):  # shapes alone
+        networks = build(resolution=1024, **FULL)
     _check(describe(networks.generator), GENERATOR, GENERATOR_PARAMETERS)
     _check(describe(networks.discriminator), DISCRIMINATOR, DISCRIMINATOR_PARAMETERS)
     for network, parameters in (
@@ -101,7 +102,8 @@ def test_the_networks_of_1024_pixels_are_those_of_table_2(build) -> None:
 
 def test_the_networks_of_table_1_have_half_and_a_quarter_of_the_maps(build) -> None:
     reduced = FULL | {"g_map_base": 2048, "d_map_base": 2048}
-    networks = build(resolution=128, **reduced)
+    with torch.device("meta"):
+        networks = build(resolution=128, **reduced)
     rows = describe(networks.generator)
     maps = {row.shape[1]: row.shape[0] for row in rows if row.title == "Conv 3x3"}
     assert maps == {4: 512, 8: 512, 16: 256, 32: 128, 64: 64, 128: 32}
