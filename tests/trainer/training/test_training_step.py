@@ -1,0 +1,360 @@
+import copy
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from small_runs import (
+    FADING,
+    STABLE,
+    SmallReals,
+    reals_of,
+    small_settings,
+    small_step,
+    trained,
+    weights_of,
+)
+from torch import Tensor
+
+from pgan_toolkit.devices import has_bfloat16
+from pgan_toolkit.errors import DataError, SetupError
+from pgan_toolkit.randomness import generator
+from reference_trainer.networks import build_networks
+from reference_trainer.schedule import phase_at
+from reference_trainer.training.optimizers import make_adam
+from reference_trainer.training.precision import choose_precision, computing
+from reference_trainer.training.step import TrainingStep
+
+
+def numbers(purpose: str, update: int, *shape: int) -> Tensor:
+    drawn = generator(0, purpose, update)
+    if len(shape) == 2:
+        return torch.from_numpy(drawn.standard_normal(shape, dtype="float32"))
+    return torch.from_numpy(drawn.random(shape[0], dtype="float32"))
+
+
+def seen(images: Tensor, alpha: float) -> Tensor:
+    scaled = images.double() / 127.5 - 1
+    blocks = scaled.reshape(*scaled.shape[:2], scaled.shape[2] // 2, 2, -1, 2).mean((3, 5))
+    coarse = blocks.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    return alpha * scaled + (1 - alpha) * coarse
+
+
+def expected_wgan(settings, *, shown: int, joint: bool) -> tuple[dict[str, Tensor], dict]:
+    """One step in float64, the whole loss at once, with an Adam of one line."""
+    phase = phase_at(shown, settings)
+    nets = build_networks(settings, generator=torch.Generator().manual_seed(0))
+    g, d = nets.generator.double(), nets.discriminator.double()
+    average = copy.deepcopy(g)
+    reals = seen(reals_of(phase)().images, phase.alpha)
+
+    def fakes_from(latents: Tensor) -> Tensor:
+        return g(latents.double(), resolution=phase.resolution, alpha=phase.alpha)
+
+    fakes = fakes_from(numbers("latents of D", 0, 8, 8))
+    u = numbers("mixing of reals and fakes", 0, 8).double().reshape(8, 1, 1, 1)
+    mixed = (reals + (fakes.detach() - reals) * u).requires_grad_()
+    real, fake = (d(images, alpha=phase.alpha).scores for images in (reals, fakes.detach()))
+    (slope,) = torch.autograd.grad(
+        d(mixed, alpha=phase.alpha).scores.sum(), mixed, create_graph=True
+    )
+    gamma = settings.loss.penalty_target
+    penalty = 10 / gamma**2 * ((slope.square().sum((1, 2, 3)).sqrt() - gamma) ** 2).mean()
+    d_loss = fake.mean() - real.mean() + settings.loss.drift * (real**2).mean()
+
+    if joint:
+        g_loss = -d(fakes, alpha=phase.alpha).scores.mean()
+        g_slopes = torch.autograd.grad(g_loss, list(g.parameters()), allow_unused=True)
+    d_slopes = torch.autograd.grad(d_loss + penalty, list(d.parameters()), allow_unused=True)
+    adam(d, d_slopes, phase.learning_rate)
+    if not joint:
+        g_loss = -d(fakes_from(numbers("latents of G", 0, 8, 8)), alpha=phase.alpha).scores.mean()
+        g_slopes = torch.autograd.grad(g_loss, list(g.parameters()), allow_unused=True)
+    adam(g, g_slopes, phase.learning_rate)
+    with torch.no_grad():
+        for mean, weight in zip(average.parameters(), g.parameters(), strict=True):
+            mean.copy_(0.999 * mean + 0.001 * weight)
+    weights = {
+        f"{part}.{name}": value
+        for part, net in (("generator", g), ("discriminator", d), ("generator_ema", average))
+        for name, value in net.state_dict().items()
+    }
+    losses = {"d_loss": d_loss, "penalty": penalty, "g_loss": g_loss, "d_real": real.mean()}
+    return weights, {name: value.item() for name, value in losses.items()}
+
+
+def adam(net: torch.nn.Module, slopes: tuple[Tensor | None, ...], rate: float) -> None:
+    """The first step of Adam with beta1 = 0 and epsilon = 1: g / (|g| + 1)."""
+    with torch.no_grad():
+        for weight, slope in zip(net.parameters(), slopes, strict=True):
+            if slope is not None:
+                weight.sub_(rate * slope / (slope.abs() + 1))
+
+
+@pytest.mark.parametrize("joint", [False, True])
+@pytest.mark.parametrize("shown", [STABLE, FADING])
+def test_a_step_is_what_the_paper_says(shown: int, joint: bool) -> None:
+    settings = small_settings(joint_update=joint, penalty_target=2.0, drift=0.1)
+    step, losses = trained(settings, shown=shown, steps=1)
+    weights, expected = expected_wgan(settings, shown=shown, joint=joint)
+    found = weights_of(step)
+    assert found.keys() == weights.keys()
+    for name, value in weights.items():
+        torch.testing.assert_close(found[name].double(), value, rtol=1e-4, atol=2e-5, msg=name)
+    for name, loss in expected.items():
+        assert losses[name] == pytest.approx(loss, rel=1e-4, abs=1e-5), name
+
+
+@pytest.mark.parametrize("joint", [False, True])
+@pytest.mark.parametrize("loss", ["wgan-gp", "lsgan", "gan"])
+def test_accumulated_gradients_are_those_of_the_whole_minibatch(loss: str, joint: bool) -> None:
+    whole, losses = trained(small_settings(loss=loss, joint_update=joint))
+    parts, same = trained(small_settings(loss=loss, joint_update=joint, microbatch_size=2))
+    assert losses == pytest.approx(same, rel=1e-4, abs=1e-5)
+    for name, value in weights_of(whole).items():
+        torch.testing.assert_close(weights_of(parts)[name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_the_statistic_of_a_minibatch_is_that_of_what_is_worked_on_at_once() -> None:
+    whole, _ = trained(small_settings(minibatch_statistic="stddev", stddev_group=0), steps=1)
+    parts, _ = trained(
+        small_settings(minibatch_statistic="stddev", stddev_group=0, microbatch_size=4), steps=1
+    )
+    a, b = weights_of(whole), weights_of(parts)
+    assert not all(torch.allclose(a[name], b[name], rtol=1e-4, atol=1e-5) for name in a)
+
+
+def test_blocks_that_are_not_in_use_stay_as_they_are() -> None:
+    settings = small_settings()
+    step = small_step(settings)
+    before = weights_of(step)
+    phase = phase_at(STABLE, settings)
+    step.run(phase, step=0, reals=reals_of(phase))
+    after = weights_of(step)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert any(name.startswith("generator.") for name in changed)
+    assert any(name.startswith("discriminator.") for name in changed)
+    assert not any(".8." in name for name in changed)
+    assert any(".8." in name for name in before)
+
+
+def test_several_steps_of_the_discriminator_see_reals_of_their_own() -> None:
+    settings = small_settings(discriminator_steps=3)
+    step, phase = small_step(settings), phase_at(STABLE, settings)
+    asked, following = [], reals_of(phase)
+
+    def reals() -> SmallReals:
+        asked.append(following())
+        return asked[-1]
+
+    step.run(phase, step=0, reals=reals)
+    assert len(asked) == 3
+    adam_d, adam_g = (step.parts()[name].state_dict()["state"] for name in ("adam_d", "adam_g"))
+    assert {float(state["step"]) for state in adam_d.values()} == {3}
+    assert {float(state["step"]) for state in adam_g.values()} == {1}
+
+
+def test_a_reset_forgets_moments_and_steps() -> None:
+    step, _ = trained(small_settings(), steps=2)
+    assert step.parts()["adam_d"].state_dict()["state"]
+    step.reset_optimizers()
+    for name in ("adam_d", "adam_g"):
+        assert step.parts()[name].state_dict()["state"] == {}
+
+
+def test_a_loss_that_is_not_finite_changes_nothing_from_then_on() -> None:
+    settings = small_settings()
+    step, phase = small_step(settings), phase_at(FADING, settings)
+    step.run(phase, step=0, reals=reals_of(phase))
+    assert step.finite()
+    before, moments = weights_of(step), copy.deepcopy(step.parts()["adam_d"].state_dict())
+    broken = replace(phase, learning_rate=math.inf)  # seen by the step after it
+    step._settings = small_settings(penalty_weight=1e39)  # more than float32 holds
+    step.run(phase, step=1, reals=reals_of(phase))
+    assert not step.finite()
+    step._settings = settings
+    step.run(broken, step=2, reals=reals_of(phase))
+    assert not step.finite()
+    for name, value in weights_of(step).items():
+        assert torch.equal(value, before[name]), name
+    after = step.parts()["adam_d"].state_dict()
+    for index, state in moments["state"].items():
+        for name, value in state.items():
+            assert torch.equal(value, after["state"][index][name])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"loss": "lsgan", "noise": 0.2, "noise_signal": "output"},
+        {"minibatch_statistic": "stddev", "microbatch_size": 4, "discriminator_steps": 2},
+    ],
+)
+def test_a_step_goes_on_from_its_parts_bit_for_bit(changes: dict) -> None:
+    settings = small_settings(**changes)
+    phase = phase_at(FADING, settings)
+    count = settings.optimization.discriminator_steps
+    straight = small_step(settings)
+    straight.load_state({"noise_average": 1.5})
+    reals = reals_of(phase)
+    for number in range(2):
+        straight.run(phase, step=number, reals=reals)
+    resumed = small_step(settings, seed=9)
+    for name, part in straight.parts().items():
+        resumed.parts()[name].load_state_dict(copy.deepcopy(part.state_dict()))
+    resumed.load_state(straight.state())
+    values = straight.run(phase, step=2, reals=reals)
+    again = resumed.run(phase, step=2, reals=reals_of(phase, first=2 * count))
+    assert values == again
+    for name, value in weights_of(straight).items():
+        assert torch.equal(weights_of(resumed)[name], value), name
+    assert resumed.state() == straight.state()
+
+
+def test_a_state_without_the_noise_is_refused() -> None:
+    with pytest.raises(DataError, match="expected noise_average"):
+        small_step(small_settings()).load_state({})
+
+
+@pytest.mark.parametrize("signal", ["output", "loss"])
+def test_the_noise_follows_its_signal(signal: str) -> None:
+    settings = small_settings(loss="lsgan", noise=0.2, noise_signal=signal)
+    step, losses = trained(settings, steps=1)
+    followed = losses["d_real" if signal == "output" else "d_loss"]
+    assert step.state()["noise_average"] == pytest.approx(0.1 * followed)
+
+
+def test_noise_changes_what_is_learnt() -> None:
+    settings = small_settings(loss="lsgan", noise=0.2)
+    phase = phase_at(FADING, settings)
+    quiet, loud = small_step(settings), small_step(settings)
+    loud.load_state({"noise_average": 3.0})
+    a, b = (step.run(phase, step=0, reals=reals_of(phase))["d_loss"] for step in (quiet, loud))
+    assert a != b
+
+
+def test_labels_add_their_cross_entropy() -> None:
+    plain = small_settings(conditional=True, label_weight=0.0)
+    weighted = small_settings(conditional=True, label_weight=1.0)
+    (_, without), (_, with_labels) = (
+        trained(settings, steps=1, labels=10) for settings in (plain, weighted)
+    )
+    # Untrained logits are about alike: log 10 for reals and again for fakes.
+    assert with_labels["d_loss"] - without["d_loss"] == pytest.approx(2 * math.log(10), rel=0.5)
+    assert with_labels["g_loss"] > without["g_loss"]
+
+
+def test_reals_that_do_not_fit_are_refused() -> None:
+    settings = small_settings(conditional=True)
+    step, phase = small_step(settings, labels=10), phase_at(STABLE, settings)
+    images = torch.zeros(8, 3, 4, 4, dtype=torch.uint8)
+    with pytest.raises(DataError, match="no labels"):
+        step.run(phase, step=0, reals=lambda: SmallReals(images))
+    with pytest.raises(DataError, match="expected 8 of 4x4"):
+        step.run(phase, step=0, reals=lambda: SmallReals(images[:4]))
+    with pytest.raises(DataError, match=r"got \(8, 3, 8, 8\)"):
+        step.run(phase, step=0, reals=lambda: SmallReals(images.repeat(1, 1, 2, 2)))
+
+
+def test_precision_is_what_the_device_has() -> None:
+    cpu = torch.device("cpu")
+    assert choose_precision("auto", cpu) == "float32"
+    assert choose_precision("auto", torch.device("cuda")) == "tf32"
+    with pytest.raises(SetupError, match="precision=tf32: cpu has none"):
+        choose_precision("tf32", cpu)
+
+
+def test_tf32_is_on_inside_alone() -> None:
+    cudnn: Any = torch.backends.cudnn
+    places = (cudnn.conv, torch.backends.cuda.matmul)
+    before = [place.fp32_precision for place in places]
+    with computing("tf32", torch.device("cpu")):
+        assert [place.fp32_precision for place in places] == ["tf32", "tf32"]
+    assert [place.fp32_precision for place in places] == before
+    with computing("float32", torch.device("cpu")):
+        assert [place.fp32_precision for place in places] == ["ieee", "ieee"]
+
+
+@pytest.mark.skipif(not has_bfloat16(torch.device("cpu")), reason="no bfloat16 in hardware")
+def test_bfloat16_is_near_float32() -> None:
+    exact, losses = trained(small_settings(), steps=1)
+    rough, about = trained(small_settings(precision="bfloat16"), steps=1)
+    assert rough.precision == "bfloat16"
+    for name, loss in losses.items():
+        assert about[name] == pytest.approx(loss, rel=0.05, abs=0.05), name
+    for name, value in weights_of(rough).items():
+        assert value.dtype == torch.float32
+        torch.testing.assert_close(value, weights_of(exact)[name], rtol=0.1, atol=0.1)
+    assert losses != about
+
+
+def test_loaded_moments_lie_in_memory_as_their_weights_do() -> None:
+    """Fused kernels go by memory alone."""
+    settings = small_settings(epsilon=1e-8).optimization
+    layer: Any = torch.nn.Conv2d(2, 3, 3)
+    layer = layer.to(memory_format=torch.channels_last)
+    adam = make_adam(layer, settings)
+    for _ in range(2):
+        layer(torch.arange(18.0).reshape(1, 2, 3, 3)).sum().backward()
+        adam.step()
+    stored = copy.deepcopy(adam.state_dict())
+    for state in stored["state"].values():
+        state["exp_avg_sq"] = state["exp_avg_sq"].contiguous()
+    other = copy.deepcopy(layer)
+    loaded = make_adam(other, settings)
+    loaded.load_state_dict(stored)
+    moment = loaded.state[other.weight]["exp_avg_sq"]
+    assert moment.stride() == other.weight.stride()
+    assert torch.equal(moment, adam.state[layer.weight]["exp_avg_sq"])
+
+
+def test_the_average_counts_each_step_of_g_once() -> None:
+    settings = small_settings(discriminator_steps=2, ema_decay=0.5)
+    step, phase = small_step(settings), phase_at(STABLE, settings)
+    expected = {name: value.clone() for name, value in step.generator.state_dict().items()}
+    reals = reals_of(phase)
+    for number in range(3):
+        step.run(phase, step=number, reals=reals)
+        for name, value in step.generator.state_dict().items():
+            expected[name] = (expected[name] + value) / 2
+    for name, value in step.generator_ema.state_dict().items():
+        torch.testing.assert_close(value, expected[name])
+
+
+def test_running_statistics_are_copied_into_the_average() -> None:
+    settings = small_settings(g_normalization="batch")
+    step, _ = trained(settings, steps=2)
+    kept = dict(step.generator_ema.named_buffers())
+    assert kept
+    for name, value in step.generator.named_buffers():
+        assert torch.equal(kept[name], value)
+
+
+@pytest.mark.gpu
+def test_a_step_on_a_gpu_is_that_of_the_cpu() -> None:
+    from reference_trainer.training.distributed import World
+
+    settings = small_settings(precision="float32")
+    cpu, losses = trained(settings)
+    world = World(device=torch.device("cuda"))
+    phase = phase_at(FADING, settings)
+    gpu, reals = small_step(settings, world=world), reals_of(phase)
+
+    def on_gpu() -> SmallReals:
+        return SmallReals(reals().images.cuda())
+
+    with torch.cuda.device("cuda"):
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            for number in range(3):
+                values = gpu.run(phase, step=number, reals=on_gpu)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert isinstance(gpu, TrainingStep)
+    assert {name: value.item() for name, value in values.items()} == pytest.approx(
+        losses, rel=1e-3, abs=1e-4
+    )
+    for name, value in weights_of(gpu).items():
+        torch.testing.assert_close(value.cpu(), weights_of(cpu)[name], rtol=1e-3, atol=1e-4)
