@@ -24,9 +24,14 @@ _COMMANDS = {
     "demo": ("pgan_cli.demo:demo", "Build a small dataset from sample pictures made on the spot."),
     "doctor": ("pgan_cli.doctor:doctor", "Say what this machine has, and what is missing."),
     "fid": ("pgan_cli.fid:fid", "Measure the Frechet distance of two sets (FID)."),
+    "generate": ("pgan_cli.generate:generate", "Draw pictures from a training run."),
     "inception-score": (
         "pgan_cli.inception_score:inception_score",
         "Measure how surely and evenly pictures fall into classes.",
+    ),
+    "interpolate": (
+        "pgan_cli.interpolate:interpolate",
+        "Film a walk through the latent space of a run.",
     ),
     "kid": ("pgan_cli.kid:kid", "Measure the kernel distance of two sets."),
     "ms-ssim": ("pgan_cli.ms_ssim:ms_ssim", "Measure how alike the pictures of a set are."),
@@ -46,6 +51,7 @@ _COMMANDS = {
         "Score a restorer by PSNR and SSIM, as the published tables do.",
     ),
     "swd": ("pgan_cli.swd:swd", "Measure the sliced Wasserstein distance of two sets."),
+    "timelapse": ("pgan_cli.timelapse:timelapse", "Film how a run's training progressed."),
     "train-digits": (
         "pgan_cli.train_digits:train_digits",
         "Train the classifier of digits that `modes` uses.",

@@ -1,27 +1,22 @@
-"""A run as a data set: wherever a command takes pictures, it takes a run.
-
-This module loads no torch until a picture is asked for: `open_run` is asked about folders that are
-no runs, too.
-"""
+"""A run as a data set: wherever a command takes pictures, it takes a run."""
 
 import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.storage import PictureInfo, StoredSource
+from reference_trainer.runs import is_run, read_saved
+from reference_trainer.sampling.generate import seed_key
+from reference_trainer.sampling.opening import find_checkpoint, open_sampler
+from reference_trainer.sampling.sampler import Sampler
 
-if TYPE_CHECKING:
-    from reference_trainer.sampling.sampler import Sampler
+__all__ = ["PICTURES_OF_A_RUN", "RunSource", "open_run"]
 
-__all__ = ["IMAGES", "RunSource", "open_run"]
-
-_RUN_FILE = "run.json"
-IMAGES = 50_000
+PICTURES_OF_A_RUN = 50_000
 """Pictures of a run: as many as the metrics of the field take at most."""
 
 
@@ -48,20 +43,21 @@ class RunSource(StoredSource):
         self,
         path: Path,
         *,
-        open_sampler: Callable[[], "Sampler"],
+        open_sampler: Callable[[], Sampler],
         resolution: int,
         label_count: int = 0,
     ) -> None:
+        seeds = range(PICTURES_OF_A_RUN)
         super().__init__(
             path.absolute(),
             format_name="training run",
-            keys=[f"seed{seed:06d}" for seed in range(IMAGES)],
-            labels=[seed % label_count if label_count else None for seed in range(IMAGES)],
+            keys=[seed_key(seed) for seed in seeds],
+            labels=[seed % label_count if label_count else None for seed in seeds],
         )
         self._open_sampler = open_sampler
         self._resolution = resolution
         self._lock = threading.Lock()
-        self._sampler: Any = None
+        self._sampler: Sampler | None = None
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_lock": None, "_sampler": None}
@@ -92,15 +88,13 @@ def open_run(path: Path) -> RunSource | None:
     DataError
         The run has no checkpoint yet, or its newest one is damaged.
     """
-    if not (path / _RUN_FILE).is_file():
+    if not is_run(path):
         return None
-    from reference_trainer.sampling.opening import find_checkpoint, open_sampler, run_info
-
     checkpoint = find_checkpoint(path)
-    info = run_info(path, checkpoint=checkpoint)
+    saved = read_saved(checkpoint)
     return RunSource(
         path,
-        open_sampler=partial(open_sampler, path, checkpoint=checkpoint, device="auto"),
-        resolution=info.resolution,
-        label_count=info.label_count,
+        open_sampler=partial(open_sampler, path, checkpoint=checkpoint),
+        resolution=saved.settings.data.resolution,
+        label_count=saved.data.label_count,
     )

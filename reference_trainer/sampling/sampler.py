@@ -1,15 +1,12 @@
 """A generator that is ready to draw pictures, one picture a seed."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from pgan_toolkit.devices import whole_float32
 from pgan_toolkit.errors import DataError, UsageError
 from reference_trainer.sampling.grids import labels_of_seeds, latents_of_seeds, to_uint8
 
@@ -99,8 +96,6 @@ class Sampler:
         self.info = info
         self.device = device
         self._generator = generator
-        if device.type == "cuda":
-            _turn_tf32_off()
 
     def pictures(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Make pictures.
@@ -193,15 +188,3 @@ class Sampler:
 
 def _part(labels: Tensor | None, start: int, count: int) -> Tensor | None:
     return None if labels is None else labels[start : start + count]
-
-
-@cache
-def _turn_tf32_off() -> ExitStack:
-    """Leave TF32 off in this process: a picture shall not depend on what else computes meanwhile.
-
-    The setting is the process's. Metrics switch it off and back around their own work; a thread
-    that draws pictures in between and did the same would switch it back under their feet.
-    """
-    stack = ExitStack()
-    stack.enter_context(whole_float32())
-    return stack

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pgan_toolkit.arrays import Image
-from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import Section, Tile, box_downscale, contact_sheet, decode_image
 from pgan_toolkit.storage import read_file
 
@@ -58,17 +58,11 @@ def held_frames(grids: int, *, frames: int | None) -> list[int]:
     grids : int
         How many there are.
     frames : int | None
-        Of the film; None: as many as grids. With fewer some are left out; the last one is shown.
-
-    Raises
-    ------
-    UsageError
-        There is no room for the first and the last.
+        Of the film, 2 or more; None: as many as grids. With fewer some are left out, but neither
+        the first nor the last.
     """
     if frames is None:
         return list(range(grids))
-    if frames < 2:
-        raise UsageError(f"a film of {frames} frames: expected 2 or more; ask for more --seconds")
     if frames < grids:
         return [round(frame * (grids - 1) / (frames - 1)) for frame in range(frames)]
     return [frame * grids // frames for frame in range(frames)]
@@ -115,6 +109,13 @@ def growth_frames(
 
 def caption_bar(text: str, *, width_px: int) -> Image:
     """Write a line of text, dark on white.
+
+    Parameters
+    ----------
+    text : str
+        Not empty.
+    width_px : int
+        Of the bar.
 
     Returns
     -------

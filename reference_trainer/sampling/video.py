@@ -10,7 +10,7 @@ from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import SetupError, UsageError
 from pgan_toolkit.storage import AtomicPath
 
-__all__ = ["VideoSettings", "even_sized", "prepare_video", "write_video"]
+__all__ = ["VideoSettings", "even_sized", "film_frames", "prepare_video", "write_video"]
 
 
 class _Kind(NamedTuple):
@@ -27,6 +27,7 @@ _KINDS = {
 }
 _MOST_CRF = 51
 _MOST_FPS = 240
+_MOST_FRAMES = 1_000_000
 _BT709 = 1  # FFmpeg's number of its matrix, primaries and transfer
 _LIMITED_RANGE = 1  # 16..235, as every player expects
 
@@ -57,6 +58,21 @@ class VideoSettings(NamedTuple):
             raise UsageError(f"fps={self.fps}: expected 1 to {_MOST_FPS}")
         if not 0 <= self.crf <= _MOST_CRF:
             raise UsageError(f"crf={self.crf}: expected 0 (best) to {_MOST_CRF}")
+
+
+def film_frames(seconds: float, *, fps: int) -> int:
+    """Return how many frames a film of that length has.
+
+    Raises
+    ------
+    UsageError
+        Fewer than two, or more than a million.
+    """
+    if not 1.5 <= seconds * fps <= _MOST_FRAMES:
+        raise UsageError(
+            f"{seconds:g} seconds of {fps} frames: expected 2 to {_MOST_FRAMES:,} frames in all"
+        )
+    return round(seconds * fps)
 
 
 def prepare_video(path: Path, *, settings: VideoSettings, overwrite: bool = False) -> None:

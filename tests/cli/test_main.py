@@ -14,9 +14,13 @@ import click
 import pytest
 from command_line import Outcome, run_main
 from pgan_cli.main import cli
+from pgan_cli.options import FORMAT_NAMES
 
 from pgan_toolkit import __version__
+from pgan_toolkit.celebahq import PROFILES
 from pgan_toolkit.errors import CheckFailed, DataError, Interrupted, SetupError, UsageError
+from pgan_toolkit.restoration.scoring import SCORED_TASKS
+from pgan_toolkit.storage import FORMATS
 
 GROUP = {
     "build-celebahq", "data", "demo", "doctor", "fid", "generate", "inception-score", "interpolate",
@@ -51,6 +55,31 @@ def test_help_has_an_example_that_names_the_command(words: list[str]) -> None:
     example = done.out[done.out.index("Example") :]
     assert " ".join(["pgan-toolkit", *words]) in " ".join(example.split())
     assert max(map(len, done.out.splitlines())) <= 100
+
+
+def test_help_does_without_heavy_libraries() -> None:
+    code = (
+        "import importlib, sys\n"
+        "from pgan_cli.main import _COMMANDS\n"
+        "for place, _ in _COMMANDS.values():\n"
+        "    importlib.import_module(place.split(':')[0])\n"
+        "    heavy = {'torch', 'numpy', 'scipy', 'cv2', 'PIL', 'h5py'} & {*sys.modules}\n"
+        "    assert not heavy, f'{place} loads {heavy}'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.stderr.decode() == ""
+
+
+def test_choices_are_those_of_the_library() -> None:
+    assert FORMAT_NAMES == FORMATS
+    assert _choices("build-celebahq", "profile") == tuple(sorted(PROFILES))
+    assert _choices("restore-score", "task") == SCORED_TASKS
+
+
+def _choices(command: str, option: str) -> tuple[str, ...]:
+    with click.Context(cli) as context:
+        found = {each.name: each for each in cli.get_command(context, command).params}
+    return tuple(found[option].type.choices)
 
 
 @pytest.mark.parametrize("words", [[], ["build-celebahq"], ["data", "show"]], ids=" ".join)

@@ -1,0 +1,166 @@
+"""`pgan-toolkit generate`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from pgan_cli.options import device_option, quiet_option
+
+from pgan_toolkit.errors import UsageError
+from pgan_toolkit.progress import Progress
+from pgan_toolkit.storage import FORMATS, AtomicPath, FormatName, guess_format, open_sink
+
+if TYPE_CHECKING:
+    from reference_trainer.sampling import Sampler
+
+__all__ = ["generate"]
+
+_EXAMPLES = """\b
+Examples:
+  pgan-toolkit generate runs/hq --images 50000 --out fake/
+  pgan-toolkit generate runs/hq --seeds 0-31,77 --out chosen.zip
+  pgan-toolkit generate runs/hq --grid 8x4 --out grid.png
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--images", type=click.IntRange(min=1), help="Draw so many, of seeds in a row.")
+@click.option("--seeds", metavar="LIST", help="Draw these: 0-31,77.")
+@click.option(
+    "--grid", metavar="CxR", help="Draw C columns and R rows into one PNG file, such as 8x4."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="What to make.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="The first seed of --images or --grid.  [default: 0]"
+)
+@click.option(
+    "--label",
+    type=click.IntRange(min=0),
+    help="Draw this class alone, of a run with labels.  [default: the classes in turn]",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="Of the run.  [default: the newest]",
+)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(FORMATS),
+    help="Of OUT.  [default: by its extension (.zip, .h5, .hdf5), else a folder]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace what has that name.")
+@device_option
+@quiet_option
+def generate(  # noqa: PLR0913 - one argument an option
+    *,
+    run: Path,
+    images: int | None,
+    seeds: str | None,
+    grid: str | None,
+    out: Path,
+    seed: int | None,
+    label: int | None,
+    checkpoint: Path | None,
+    format_name: FormatName | None,
+    overwrite: bool,
+    device: str,
+    quiet: bool,
+) -> None:
+    """Draw pictures from a training run.
+
+    Seed N gives picture N, the same in every command. They come from the moving average of the
+    generator, at the run's final resolution: pixels are replicated while it still grows.
+    """
+    _check(images, seeds, grid, seed=seed, format_name=format_name)
+    from reference_trainer.sampling import open_sampler, parse_grid, parse_seeds
+
+    columns, rows = (0, 0) if grid is None else parse_grid(grid)
+    first = seed or 0
+    chosen = (
+        range(first, first + (images or columns * rows)) if seeds is None else parse_seeds(seeds)
+    )
+    if grid is not None and len(chosen) != columns * rows:
+        raise UsageError(f"--grid {grid}: {columns * rows} pictures, and --seeds has {len(chosen)}")
+    if grid is not None and out.suffix.lower() != ".png":
+        raise UsageError(f"{out}: the grid is a PNG file; give it the extension .png")
+    sampler = open_sampler(run, checkpoint=checkpoint, device=device)
+    sampler.info.check_label(label)
+    with Progress(
+        len(chosen), label="drawing", unit="picture", mode="quiet" if quiet else "auto"
+    ) as bar:
+        if grid is None:
+            _write_set(
+                sampler, chosen, out, label=label, format_name=format_name, overwrite=overwrite,
+                bar=bar,
+            )  # fmt: skip
+        else:
+            _write_grid(
+                sampler, chosen, out, columns=columns, label=label, overwrite=overwrite, bar=bar
+            )
+    if not quiet:
+        size = sampler.info.resolution
+        click.echo(f"{out}: {len(chosen):,} pictures of {size}x{size} from {sampler.info.name}")
+
+
+def _check(
+    images: int | None,
+    seeds: str | None,
+    grid: str | None,
+    *,
+    seed: int | None,
+    format_name: str | None,
+) -> None:
+    """Refuse options that contradict each other.
+
+    Raises
+    ------
+    UsageError
+        They do.
+    """
+    if images is None and seeds is None and grid is None:
+        raise UsageError("say what to draw: --images N, --seeds 0-31 or --grid 8x4")
+    if images is not None and (seeds is not None or grid is not None):
+        raise UsageError("--images: give it alone, without --seeds and --grid")
+    if seeds is not None and seed is not None:
+        raise UsageError("--seed: says where --images or --grid begins; --seeds names all")
+    if grid is not None and format_name is not None:
+        raise UsageError(f"--format {format_name}: the grid is a PNG file; leave it out")
+
+
+def _write_set(
+    sampler: "Sampler",
+    seeds: Sequence[int],
+    out: Path,
+    *,
+    label: int | None,
+    format_name: FormatName | None,
+    overwrite: bool,
+    bar: Progress,
+) -> None:
+    from reference_trainer.sampling import write_pictures
+
+    chosen = guess_format(out) if format_name is None else format_name
+    with open_sink(out, format=chosen, overwrite=overwrite) as sink:
+        files = chosen in {"folder", "zip"}
+        write_pictures(sampler, seeds, sink, files=files, label=label, advance=bar.advance)
+
+
+def _write_grid(
+    sampler: "Sampler",
+    seeds: Sequence[int],
+    out: Path,
+    *,
+    columns: int,
+    label: int | None,
+    overwrite: bool,
+    bar: Progress,
+) -> None:
+    from pgan_toolkit.imaging import encode_png
+    from reference_trainer.sampling import draw_grid
+
+    with AtomicPath(out, overwrite=overwrite) as temporary:
+        picture = draw_grid(sampler, seeds, columns=columns, label=label, advance=bar.advance)
+        temporary.write_bytes(encode_png(picture))
