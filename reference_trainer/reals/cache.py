@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pgan_toolkit.caches import CACHE_VARIABLE, cache_folder
 from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.imaging import pixel_library_versions
 from pgan_toolkit.progress import Progress, ProgressMode
@@ -42,21 +43,14 @@ LARGEST_CACHED_PX = 128
 
 _VERSION = 1  # counts up whenever a folder of the cache means something else
 _SMALLEST_PX = 4
-_FOLDER = "PGAN_TOOLKIT_CACHE"
 
 Levels = Mapping[int, NDArray[np.uint8]]
 """Resolution -> all pictures, uint8 (N, 3, r, r), in the order of their source."""
 
 
 def default_cache_folder() -> Path:
-    """Where reduced pictures lie: in $PGAN_TOOLKIT_CACHE, or $XDG_CACHE_HOME/pgan-toolkit."""
-    base = os.environ.get(_FOLDER)
-    if base:
-        return Path(base).expanduser() / "reals"
-    home = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    # The standard says that a relative path there is to be ignored.
-    root = home if home.is_absolute() else Path.home() / ".cache"
-    return root / "pgan-toolkit" / "reals"
+    """Where reduced pictures lie, see `pgan_toolkit.caches`."""
+    return cache_folder("reals")
 
 
 def cacheable_resolutions(resolution: int) -> tuple[int, ...]:
@@ -281,7 +275,7 @@ def _told_of_the_cache(folder: Path, needed: int) -> Iterator[None]:
 
 
 def _remedy() -> str:
-    return f"make room, name another folder ({_FOLDER}), or train without a cache"
+    return f"make room, move the cache (set {CACHE_VARIABLE}), or train with --no-cache"
 
 
 def _gib(count: int) -> str:

@@ -249,16 +249,9 @@ def test_what_is_cached_and_how_much_that_is() -> None:
     assert levels_bytes(202_599, cacheable_resolutions(4096)) == 202_599 * 65_520
 
 
-def test_the_folder_follows_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lies_beside_the_other_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGAN_TOOLKIT_CACHE", str(tmp_path))
     assert default_cache_folder() == tmp_path / "reals"
-    monkeypatch.delenv("PGAN_TOOLKIT_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_cache_folder() == tmp_path / "pgan-toolkit" / "reals"
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert default_cache_folder() == Path.home() / ".cache" / "pgan-toolkit" / "reals"
 
 
 def test_a_vanished_file_is_named(tmp_path: Path) -> None:
