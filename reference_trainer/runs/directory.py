@@ -1,4 +1,4 @@
-"""Where a run keeps what. Loads nothing heavy."""
+"""Where a run keeps what, and what marks it."""
 
 import json
 from collections.abc import Iterator

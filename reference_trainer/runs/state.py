@@ -161,11 +161,11 @@ def describe_changes(
     ]
     if before.state.world_size != world_size:
         found.append(
-            f"was trained by {before.state.world_size} processes and goes on with {world_size}: "
-            "sums are taken in another order, and statistics of a minibatch over other parts of it"
+            f"processes were {before.state.world_size} and are {world_size} from here on: sums are "
+            "taken in another order, and statistics of a minibatch over other parts of it"
         )
     if before.state.device != device:
-        found.append(f"was trained on {before.state.device} and goes on on {device}")
+        found.append(f"the device was {before.state.device} and is {device} from here on")
     return tuple(found)
 
 

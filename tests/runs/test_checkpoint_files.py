@@ -30,13 +30,16 @@ KIND = CheckpointKind("test checkpoint", version=3)
 class _Trained:
     """A net with a block that gets no gradient, and its Adam, after some steps."""
 
-    def __init__(self, *, steps: int, fused: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self, *, steps: int, fused: bool = False, seed: int = 0, device: str = "cpu"
+    ) -> None:
         self.net = nn.ModuleDict({"conv": nn.Conv2d(3, 8, 3), "idle": nn.Linear(2, 2)})
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._rng = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for value in self.net.parameters():
                 value.normal_(generator=self._rng)
+        self.net.to(device)
         self.adam = torch.optim.Adam(self.net.parameters(), lr=0.01, betas=(0.0, 0.99), fused=fused)
         for _ in range(steps):
             self.step()
@@ -46,7 +49,7 @@ class _Trained:
         return {"net": self.net, "adam": self.adam}
 
     def step(self) -> None:
-        given = torch.randn(2, 3, 5, 5, generator=self._rng)
+        given = torch.randn(2, 3, 5, 5, generator=self._rng).to(self.net["conv"].weight.device)
         self.adam.zero_grad()
         self.net["conv"](given).square().sum().backward()
         self.adam.step()
@@ -84,6 +87,22 @@ def test_everything_comes_back_bit_for_bit(
         trained.step()
         other.step()
         _require_same(trained, other)
+
+
+@pytest.mark.gpu
+def test_a_gpus_state_comes_back_bit_for_bit_and_its_fused_optimiser_goes_on(
+    tmp_path: Path,
+) -> None:
+    trained = _Trained(steps=3, fused=True, device="cuda")
+    save_checkpoint(tmp_path / "a", trained.parts, kind=KIND, state={})
+    other = _Trained(steps=0, fused=True, device="cuda", seed=5)
+    load_checkpoint(tmp_path / "a", other.parts, kind=KIND)
+    assert all(value.device.type == "cuda" for value in _tensors(other).values())
+    _require_same(trained, other)
+    other.go_on_as(trained)
+    trained.step()
+    other.step()
+    _require_same(trained, other)
 
 
 def test_moments_lie_in_memory_as_their_parameters_do(tmp_path: Path) -> None:
@@ -218,6 +237,7 @@ def test_a_file_that_may_not_grow_leaves_the_old_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_a_file_system_that_is_really_full(tmp_path: Path) -> None:
     """In a name space of its own, where a test may mount one of a megabyte."""
     script = f"""

@@ -215,8 +215,8 @@ def test_what_may_change_may_change_and_is_told(tmp_path: Path) -> None:
     assert len(told) == 4
     assert told[0] == "optimization.microbatch_size was 0 and is 4 from here on"
     assert told[1] == "optimization.precision was 'auto' and is 'float32' from here on"
-    assert "by 1 processes and goes on with 4" in told[2]
-    assert told[3] == "was trained on cpu and goes on on cuda"
+    assert told[2].startswith("processes were 1 and are 4 from here on")
+    assert told[3] == "the device was cpu and is cuda from here on"
 
 
 @pytest.mark.parametrize("change", [{"digest": "cd" * 32}, {"label_count": 10}])
