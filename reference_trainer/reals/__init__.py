@@ -1,6 +1,6 @@
 """The real pictures of a run: which comes when, reduced to the resolution of the moment."""
 
-from reference_trainer.reals.cache import LARGEST_CACHED_PX, default_cache_folder
+from reference_trainer.reals.cache import LARGEST_CACHED_PX
 from reference_trainer.reals.loader import BatchPlan, RealLoader
 from reference_trainer.reals.order import ShowingOrder, Shown
 from reference_trainer.reals.real_images import RealBatch, RealImages
@@ -15,6 +15,5 @@ __all__ = [
     "ShowingOrder",
     "Shown",
     "cross_fade",
-    "default_cache_folder",
     "reduce_images",
 ]

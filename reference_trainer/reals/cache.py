@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pgan_toolkit.caches import CACHE_VARIABLE, cache_folder
+from pgan_toolkit.caches import CACHE_VARIABLE
 from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.imaging import pixel_library_versions
 from pgan_toolkit.progress import Progress, ProgressMode
@@ -31,7 +31,6 @@ __all__ = [
     "LARGEST_CACHED_PX",
     "Levels",
     "cacheable_resolutions",
-    "default_cache_folder",
     "levels_bytes",
     "levels_in_memory",
     "levels_on_disk",
@@ -46,11 +45,6 @@ _SMALLEST_PX = 4
 
 Levels = Mapping[int, NDArray[np.uint8]]
 """Resolution -> all pictures, uint8 (N, 3, r, r), in the order of their source."""
-
-
-def default_cache_folder() -> Path:
-    """Where reduced pictures lie, see `pgan_toolkit.caches`."""
-    return cache_folder("reals")
 
 
 def cacheable_resolutions(resolution: int) -> tuple[int, ...]:

@@ -21,7 +21,6 @@ from reference_trainer.reals.cache import (
     levels_bytes,
     levels_in_memory,
     levels_on_disk,
-    pictures_identity,
 )
 from reference_trainer.reals.order import ShowingOrder
 from reference_trainer.reals.squares import SquareReader
@@ -103,10 +102,6 @@ class RealImages:
 
     def __len__(self) -> int:
         return len(self.source)
-
-    def identity(self) -> str:
-        """SHA-256 that tells these pictures from changed ones, see `pictures_identity`."""
-        return pictures_identity(self.source)
 
     def check_minibatch(self, minibatch_size: int) -> None:
         """Refuse a minibatch that would show a picture twice.

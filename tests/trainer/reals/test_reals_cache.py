@@ -21,7 +21,6 @@ from pgan_toolkit.imaging import encode_png
 from pgan_toolkit.storage import FORMATS, FormatName, StoredSource, open_source
 from reference_trainer.reals.cache import (
     cacheable_resolutions,
-    default_cache_folder,
     levels_bytes,
     pictures_identity,
 )
@@ -247,11 +246,6 @@ def test_what_is_cached_and_how_much_that_is() -> None:
     assert cacheable_resolutions(28) == (28, 14, 7)
     assert levels_bytes(1, cacheable_resolutions(1024)) == 65_520
     assert levels_bytes(202_599, cacheable_resolutions(4096)) == 202_599 * 65_520
-
-
-def test_lies_beside_the_other_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGAN_TOOLKIT_CACHE", str(tmp_path))
-    assert default_cache_folder() == tmp_path / "reals"
 
 
 def test_a_vanished_file_is_named(tmp_path: Path) -> None:
