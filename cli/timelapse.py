@@ -48,7 +48,6 @@ def timelapse(
         find_grids,
         growth_frames,
         held_frames,
-        parse_grid,
         prepare_video,
         settings_of_run,
         write_video,
@@ -56,15 +55,15 @@ def timelapse(
 
     settings = VideoSettings(fps=fps, crf=crf)
     prepare_video(out, settings=settings, overwrite=overwrite)
-    columns, _ = parse_grid(settings_of_run(run).output.grid)
+    of_run = settings_of_run(run)
     grids = find_grids(RunFolder(run).fakes_folder)
     frames = None if seconds is None else film_frames(seconds, fps=fps)
     order = held_frames(len(grids), frames=frames)
     with Progress(
         len(order), label="filming", unit="frame", mode="quiet" if quiet else "auto"
     ) as bar:
-        pictures = growth_frames(grids, order, columns=columns)
+        pictures = growth_frames(grids, order, settings=of_run)
         write_video(out, pictures, settings=settings, overwrite=overwrite, advance=bar.advance)
     if not quiet:
         first, last = grids[0].kimg, grids[-1].kimg
-        click.echo(f"{out}: {len(order):,} frames, {first:,.0f} to {last:,.0f} kimg")
+        click.echo(f"{out}: {len(order):,} frames, {first:,g} to {last:,g} kimg")

@@ -11,6 +11,8 @@ from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import Section, Tile, box_downscale, contact_sheet, decode_image
 from pgan_toolkit.storage import read_file
+from reference_trainer.configuration import RunSettings
+from reference_trainer.schedule import phase_at
 
 __all__ = ["SavedGrid", "caption_bar", "find_grids", "growth_frames", "held_frames"]
 
@@ -69,9 +71,9 @@ def held_frames(grids: int, *, frames: int | None) -> list[int]:
 
 
 def growth_frames(
-    grids: Sequence[SavedGrid], order: Sequence[int], *, columns: int
+    grids: Sequence[SavedGrid], order: Sequence[int], *, settings: RunSettings
 ) -> Iterator[Image]:
-    """Show grids in an order, all in the size of the largest, under a bar that says the kimg.
+    """Show grids in an order, all in the size of the last, under kimg and resolution.
 
     Pixels of the early ones are replicated. A size beyond 1920 pixels is halved until it is not.
 
@@ -81,8 +83,8 @@ def growth_frames(
         The last one has the run's largest size.
     order : sequence of int
         Which one each frame shows.
-    columns : int
-        Pictures in a row of a grid.
+    settings : RunSettings
+        The run's, which say what resolution it had when.
 
     Yields
     ------
@@ -98,11 +100,11 @@ def growth_frames(
     shown, frame = -1, np.empty((0, 0, 3), np.uint8)
     for index in order:
         if index != shown:
-            picture = _read(grids[index])
-            fitted = _fitted(picture, height=height, width=width, name=grids[index].path)
-            side = picture.shape[1] // columns
-            text = f"{grids[index].kimg:,.0f} kimg    {side}x{side}"
-            frame = np.concatenate([caption_bar(text, width_px=width), fitted])
+            kimg, path = grids[index]
+            fitted = _fitted(_read(grids[index]), height=height, width=width, name=path)
+            side = phase_at(round(1000 * kimg), settings).resolution
+            bar = caption_bar(f"{kimg:,g} kimg    {side}x{side}", width_px=width)
+            frame = np.concatenate([bar, fitted])
             shown = index
         yield frame
 

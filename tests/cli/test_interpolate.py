@@ -93,7 +93,7 @@ def test_an_existing_film_is_kept(run: Path, tmp_path: Path, command: str) -> No
 def test_a_timelapse(run: Path, tmp_path: Path) -> None:
     done = run_main("timelapse", run, "--out", tmp_path / "a.mp4")
     assert done.code == 0, done.err
-    assert f"{tmp_path / 'a.mp4'}: 3 frames, 0 to 9 kimg" in done.out
+    assert f"{tmp_path / 'a.mp4'}: 3 frames, 0.5 to 9 kimg" in done.out
     rate, frames = shown(tmp_path / "a.mp4")
     assert (rate, len(frames)) == (10, 3)
     assert frames[0].shape[1] == 512
