@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from pgan_cli.options import (
+    FORMAT_NAMES,
     device_option,
     fresh_option,
     precision_option,
@@ -14,15 +15,10 @@ from pgan_cli.options import (
     workers_option,
 )
 
-from pgan_toolkit.celebahq import (
-    PROFILES,
-    BuildPlan,
-    BuildSettings,
-    build_dataset,
-    plan_build,
-)
 from pgan_toolkit.errors import Interrupted
-from pgan_toolkit.storage import FORMATS
+
+if TYPE_CHECKING:  # it would load all that decodes, which --help does without
+    from pgan_toolkit.celebahq import BuildPlan
 
 __all__ = ["build_celebahq"]
 
@@ -52,7 +48,7 @@ def _word_or_path(*words: str) -> Callable[[click.Context, click.Parameter, str]
 )
 @click.option(
     "--profile",
-    type=click.Choice(sorted(PROFILES)),
+    type=click.Choice(["official", "paper"]),
     default="paper",
     show_default=True,
     help="paper: box filter at the end; official: as the authors' program, Lanczos.",
@@ -76,7 +72,7 @@ def _word_or_path(*words: str) -> Callable[[click.Context, click.Parameter, str]
 @click.option(
     "--format",
     "format",
-    type=click.Choice(FORMATS),
+    type=click.Choice(FORMAT_NAMES),
     help="Of the dataset.  [default: by OUT's extension, else a folder of PNG]",
 )
 @click.option(
@@ -117,6 +113,8 @@ def build_celebahq(*, fresh: bool, dry_run: bool, quiet: bool, **options: Any) -
     Every photograph's face is cropped upright and scored for quality; the best are written.
     Killed at any moment, the same command goes on and ends with the same bytes.
     """
+    from pgan_toolkit.celebahq import BuildSettings, build_dataset, plan_build
+
     settings = BuildSettings(**options)
     if dry_run:
         click.echo(_describe(plan_build(settings)))
@@ -131,7 +129,7 @@ def build_celebahq(*, fresh: bool, dry_run: bool, quiet: bool, **options: Any) -
         click.echo(f"ledger, table of all photographs, contact sheet: {settings.out}.build/")
 
 
-def _describe(plan: BuildPlan) -> str:
+def _describe(plan: "BuildPlan") -> str:
     settings, source = plan.settings, plan.source
     usable = len(source) - len(plan.problems)
     done = plan.done_before()

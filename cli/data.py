@@ -4,36 +4,22 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 from pgan_cli.data_stacked_mnist import stacked_mnist
+from pgan_cli.options import FORMAT_NAMES
 
 from pgan_toolkit.errors import CheckFailed, DataError, UsageError
-from pgan_toolkit.imaging import RED, Section, Tile, contact_sheet, encode_png, shrink_to_fit
 from pgan_toolkit.progress import Progress, ProgressMode
-from pgan_toolkit.storage import (
-    FORMATS,
-    AtomicPath,
-    FormatName,
-    StoredSource,
-    convert,
-    guess_format,
-    open_sink,
-    open_source,
-)
-from pgan_toolkit.storage.folder import FolderSource
-from pgan_toolkit.storage.inspection import Inspection, inspect
-from pgan_toolkit.storage.manifests import Manifest, load_manifest, manifest_names
-from pgan_toolkit.storage.verification import (
-    DownloadCheck,
-    PictureCheck,
-    check_download,
-    check_pictures,
-    find_download,
-    is_download,
-)
 from pgan_toolkit.wording import counted
+
+if TYPE_CHECKING:  # it would load all that decodes, which --help does without
+    from pgan_toolkit.imaging import Tile
+    from pgan_toolkit.storage import FormatName, StoredSource
+    from pgan_toolkit.storage.inspection import Inspection
+    from pgan_toolkit.storage.manifests import Manifest
+    from pgan_toolkit.storage.verification import DownloadCheck, PictureCheck
 
 __all__ = ["data"]
 
@@ -67,6 +53,9 @@ data.add_command(stacked_mnist)
 @_quiet
 def _inspect(source: Path, as_json: bool, quiet: bool) -> None:
     """Say what SRC holds: format, number, sizes, labels, file types, bytes, ignored files."""
+    from pgan_toolkit.storage import open_source
+    from pgan_toolkit.storage.inspection import inspect
+
     opened = open_source(source)
     with _progress(opened, "inspecting", quiet=quiet) as bar:
         found = inspect(opened, advance=bar.advance)
@@ -89,8 +78,8 @@ Examples:
 @click.option(
     "--manifest",
     metavar="NAME|FILE",
-    help=f"Compare SRC's files with a manifest: {', '.join(manifest_names())}, or a JSON file. "
-    "A CelebA download is recognised without.",
+    help="Compare SRC's files with a manifest: celeba, or a JSON file. A CelebA download is "
+    "recognised without.",
 )
 @click.option("--quick", is_flag=True, help="Sizes and picture headers only: no digest, no pixels.")
 @_quiet
@@ -100,6 +89,9 @@ def _verify(source: Path, manifest: str | None, quick: bool, quiet: bool) -> Non
     Duplicates and mixed sizes are told, but are no failure; nor is a part of a download. The exit
     code is 1 if a picture is damaged, or a file is not the published one.
     """
+    from pgan_toolkit.storage import open_source
+    from pgan_toolkit.storage.verification import check_download, check_pictures
+
     published = _manifest_for(source, manifest)
     problems = []
     if published is not None:
@@ -136,19 +128,21 @@ Examples:
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(FORMATS),
+    type=click.Choice(FORMAT_NAMES),
     help="Of OUT.  [default: by its extension (.zip, .h5, .hdf5), else a folder]",
 )
 @_overwrite
 @_quiet
 def _convert(
-    source: Path, out: Path, format_name: FormatName | None, overwrite: bool, quiet: bool
+    source: Path, out: Path, format_name: "FormatName | None", overwrite: bool, quiet: bool
 ) -> None:
     """Copy SRC to OUT in another format, with pixels, keys, labels and order.
 
     OUT appears when it is complete. hdf5 takes pictures of one size; hdf5-multires, which
     progressive GAN code reads, squares of 4, 8, ... 1024, ... pixels.
     """
+    from pgan_toolkit.storage import convert, guess_format, open_sink, open_source
+
     opened = open_source(source)
     chosen = guess_format(out) if format_name is None else format_name
     with (
@@ -190,6 +184,9 @@ def _show(  # noqa: PLR0913 - one argument an option
     quiet: bool,
 ) -> None:
     """Draw a contact sheet of SRC with the key under each picture."""
+    from pgan_toolkit.imaging import Section, contact_sheet, encode_png
+    from pgan_toolkit.storage import AtomicPath, open_source
+
     if out.suffix.lower() not in _GOOD_SUFFIXES:
         raise UsageError(f"{out}: the contact sheet is a PNG file; give it the extension .png")
     opened = open_source(source)
@@ -211,11 +208,14 @@ def _mode(*, quiet: bool) -> ProgressMode:
     return "quiet" if quiet else "auto"
 
 
-def _progress(source: StoredSource, label: str, *, quiet: bool) -> Progress:
+def _progress(source: "StoredSource", label: str, *, quiet: bool) -> Progress:
     return Progress(len(source), label=label, unit="picture", mode=_mode(quiet=quiet))
 
 
-def _manifest_for(source: Path, name: str | None) -> Manifest | None:
+def _manifest_for(source: Path, name: str | None) -> "Manifest | None":
+    from pgan_toolkit.storage.manifests import load_manifest
+    from pgan_toolkit.storage.verification import find_download, is_download
+
     if name is not None:
         manifest = load_manifest(name)
         if manifest.kind != "download":
@@ -234,10 +234,12 @@ def _manifest_for(source: Path, name: str | None) -> Manifest | None:
 
 
 def _holds_pictures(folder: Path) -> bool:
+    from pgan_toolkit.storage.folder import FolderSource
+
     return len(FolderSource(folder)) > 0
 
 
-def _indices_of(keys: Sequence[str], source: StoredSource) -> list[int]:
+def _indices_of(keys: Sequence[str], source: "StoredSource") -> list[int]:
     places = {key: index for index, key in enumerate(source.keys())}
     missing = [key for key in keys if key not in places]
     if missing:
@@ -250,6 +252,8 @@ def _indices_of(keys: Sequence[str], source: StoredSource) -> list[int]:
 
 def _choose(available: int, count: int, *, seed: int | None) -> list[int]:
     """Take the first `count` indices, or with a seed a random choice in ascending order."""
+    import numpy as np
+
     count = min(count, available)
     if seed is None:
         return list(range(count))
@@ -257,7 +261,9 @@ def _choose(available: int, count: int, *, seed: int | None) -> list[int]:
     return sorted(chosen.tolist())
 
 
-def _tile(source: StoredSource, index: int, tile_px: int, bar: Progress) -> Tile:
+def _tile(source: "StoredSource", index: int, tile_px: int, bar: Progress) -> "Tile":
+    from pgan_toolkit.imaging import RED, Tile, shrink_to_fit
+
     key = source.keys()[index]
     bar.advance()
     try:
@@ -269,7 +275,7 @@ def _tile(source: StoredSource, index: int, tile_px: int, bar: Progress) -> Tile
     return Tile(shrink_to_fit(record.image, size_px=tile_px), f"{key}{label}")
 
 
-def _inspection_text(found: Inspection) -> str:
+def _inspection_text(found: "Inspection") -> str:
     rows = [
         ("format", found.format),
         ("pictures", f"{found.count:,}"),
@@ -286,7 +292,7 @@ def _inspection_text(found: Inspection) -> str:
     return "\n".join(lines)
 
 
-def _labels_text(found: Inspection) -> str:
+def _labels_text(found: "Inspection") -> str:
     if not found.labels:
         return "none"
     classes = _histogram({f"class {label}": count for label, count in found.labels.items()})
@@ -313,7 +319,7 @@ def _listing(names: Sequence[str]) -> str:
     return f"{counted(len(names), 'file')}: {', '.join(names[:_SHOWN_ROWS])}{ending}"
 
 
-def _pictures_text(check: PictureCheck, *, quick: bool) -> str:
+def _pictures_text(check: "PictureCheck", *, quick: bool) -> str:
     how = "by their headers" if quick else "decoded"
     lines = [
         f"pictures: {check.count - len(check.damaged):,} of {check.count:,} are good ({how})",
@@ -324,7 +330,7 @@ def _pictures_text(check: PictureCheck, *, quick: bool) -> str:
     return "\n".join(lines)
 
 
-def _download_text(check: DownloadCheck, manifest: Manifest, *, quick: bool) -> str:
+def _download_text(check: "DownloadCheck", manifest: "Manifest", *, quick: bool) -> str:
     how = "by their sizes" if quick else "by their digests"
     present = len(check.good) + len(check.wrong)
     lines = [
@@ -336,7 +342,7 @@ def _download_text(check: DownloadCheck, manifest: Manifest, *, quick: bool) -> 
     return "\n".join(lines)
 
 
-def _download_problem(check: DownloadCheck, manifest: Manifest) -> str:
+def _download_problem(check: "DownloadCheck", manifest: "Manifest") -> str:
     if not check.wrong:
         return f"it holds none of the files of {manifest.name}"
     return f"{counted(len(check.wrong), 'file')} of {manifest.name} wrong; get them again"

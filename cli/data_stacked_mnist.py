@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import click
+from pgan_cli.options import FORMAT_NAMES
 
 from pgan_toolkit.progress import Progress
-from pgan_toolkit.storage import FORMATS, FormatName, guess_format, open_sink
 from pgan_toolkit.wording import counted
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # it would load torch, which --help does without
     from pgan_toolkit.evaluation.digits import Split
+    from pgan_toolkit.storage import FormatName
 
 __all__ = ["stacked_mnist"]
 
@@ -46,7 +47,7 @@ __all__ = ["stacked_mnist"]
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(FORMATS),
+    type=click.Choice(FORMAT_NAMES),
     help="Of OUT.  [default: by its extension (.zip, .h5, .hdf5), else a folder]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace what has that name.")
@@ -59,7 +60,7 @@ def stacked_mnist(  # noqa: PLR0913 - one argument an option
     seed: int,
     size: Literal["28", "32"],
     split: str,
-    format_name: FormatName | None,
+    format_name: "FormatName | None",
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -69,6 +70,7 @@ def stacked_mnist(  # noqa: PLR0913 - one argument an option
     and what `modes` must find complete.
     """
     from pgan_toolkit.evaluation.digits import load_mnist, stacked_digits
+    from pgan_toolkit.storage import guess_format, open_sink
 
     digits = load_mnist(src, split=cast("Split", split))
     chosen = guess_format(out) if format_name is None else format_name

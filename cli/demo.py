@@ -5,9 +5,6 @@ from pathlib import Path
 import click
 from pgan_cli.options import fresh_option, quiet_option, workers_option
 
-from pgan_toolkit.celebahq import BuildSettings, build_dataset
-from pgan_toolkit.celebahq.samples import write_samples
-
 __all__ = ["demo"]
 
 _KEPT = 16
@@ -30,6 +27,9 @@ def demo(*, out: Path, workers: int | None, fresh: bool, quiet: bool) -> None:
     A public-domain portrait is rotated, scaled, cut at the edges, blurred, screened and compressed;
     the build pads, ranks and rejects. Look at the contact sheet at the end.
     """
+    from pgan_toolkit.celebahq import BuildSettings, build_dataset
+    from pgan_toolkit.celebahq.samples import write_samples
+
     samples = write_samples(out / "celeba_sample")
     settings = BuildSettings(
         src=out / "celeba_sample", out=out / "celeba_hq", count=_KEPT, workers=workers

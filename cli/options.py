@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 __all__ = [
+    "FORMAT_NAMES",
     "device_option",
     "fresh_option",
     "precision_option",
@@ -13,6 +14,9 @@ __all__ = [
     "restorer_option",
     "workers_option",
 ]
+
+FORMAT_NAMES = ("folder", "zip", "hdf5", "hdf5-multires")
+"""`pgan_toolkit.storage.FORMATS`, which --help does without: it would load all that decodes."""
 
 device_option = click.option(
     "--device", default="auto", show_default=True, help="Of the nets: auto, cpu, cuda or cuda:N."

@@ -2,14 +2,16 @@
 
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from pgan_cli.options import quiet_option, workers_option
 
-from pgan_toolkit.celebahq import Ranking, rank_pictures
-from pgan_toolkit.engines import available_cores
 from pgan_toolkit.errors import DataError, UsageError
-from pgan_toolkit.storage import AtomicPath
+
+if TYPE_CHECKING:  # it would load all that decodes, which --help does without
+    from pgan_toolkit.celebahq import Ranking
+    from pgan_toolkit.storage import AtomicPath
 
 __all__ = ["rank"]
 
@@ -38,6 +40,9 @@ def rank(
     PICTURES are files, folders and datasets. A high score means: detail at all frequencies, in
     all directions alike; no blur, screens, blocks or noise. Scores compare pictures of one size.
     """
+    from pgan_toolkit.celebahq import rank_pictures
+    from pgan_toolkit.engines import available_cores
+
     # The table's place is taken before hours of scoring, not found wanting after them.
     with nullcontext() if table is None else _place(table) as place:
         ranking = rank_pictures(
@@ -52,13 +57,15 @@ def rank(
         raise _unreadable(ranking)
 
 
-def _place(table: Path) -> AtomicPath:
+def _place(table: Path) -> "AtomicPath":
+    from pgan_toolkit.storage import AtomicPath
+
     if not table.parent.is_dir():
         raise UsageError(f"{table}: there is no folder {table.parent}; make it, or name another")
     return AtomicPath(table, overwrite=True)
 
 
-def _unreadable(ranking: Ranking) -> DataError:
+def _unreadable(ranking: "Ranking") -> DataError:
     total = len(ranking.pictures) + len(ranking.unreadable)
     reasons = "\n".join(f"  {picture.reason}" for picture in ranking.unreadable)
     return DataError(

@@ -8,23 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from pgan_cli.options import device_option, precision_option, quiet_option, restorer_option
 
-from pgan_toolkit.arrays import Image
-from pgan_toolkit.digests import pixel_digest
 from pgan_toolkit.errors import DataError, Interrupted, UsageError
-from pgan_toolkit.imaging import decode_image, encode_png
 from pgan_toolkit.progress import Progress, ProgressMode
-from pgan_toolkit.restoration import PrecisionChoice, Restorer, Step, open_restorer
-from pgan_toolkit.storage import (
-    PICTURE_EXTENSIONS,
-    StoredSource,
-    atomic_write_bytes,
-    open_source,
-    read_file,
-)
+
+if TYPE_CHECKING:  # it would load all that decodes, which --help does without
+    from pgan_toolkit.arrays import Image
+    from pgan_toolkit.restoration import PrecisionChoice, Restorer, Step
+    from pgan_toolkit.storage import StoredSource
 
 __all__ = ["restore"]
 
@@ -53,7 +48,7 @@ class _Settings:
 class _Work:
     """What is to be done: by key what decodes a picture and its name, and where results go."""
 
-    reads: Mapping[str, Callable[[], Image]]
+    reads: Mapping[str, Callable[[], "Image"]]
     names: Mapping[str, str]
     out: Path
 
@@ -85,7 +80,7 @@ def restore(  # noqa: PLR0913 - one an option
     scale: int | None,
     restorer: str,
     device: str,
-    precision: PrecisionChoice,
+    precision: "PrecisionChoice",
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -96,6 +91,8 @@ def restore(  # noqa: PLR0913 - one an option
     command goes on: what OUT has already is left as it is. Results of other settings or of another
     picture are told, not kept.
     """
+    from pgan_toolkit.restoration import open_restorer
+
     factor = _scale(scale, jpeg_only=jpeg_only, superres_only=superres_only)
     works = open_restorer(restorer, device=device, precision=precision)
     settings = _Settings(works.identity, "jpeg and superres", factor)
@@ -134,6 +131,8 @@ def _scale(scale: int | None, *, jpeg_only: bool, superres_only: bool) -> int:
 
 def _plan(photos: Path, out: Path) -> _Work:
     """Find the pictures; refuse an output that the pictures lie in or that lies among them."""
+    from pgan_toolkit.storage import PICTURE_EXTENSIONS, open_source
+
     if photos.is_file() and photos.suffix.lower() in PICTURE_EXTENSIONS:
         work = _Work({photos.stem: partial(_picture, photos)}, {photos.stem: str(photos)}, out)
         if work.target(photos.stem).resolve() == photos.resolve():
@@ -146,11 +145,14 @@ def _plan(photos: Path, out: Path) -> _Work:
     return _Work(reads, {key: str(photos / key) for key in reads}, out)
 
 
-def _picture(path: Path) -> Image:
+def _picture(path: Path) -> "Image":
+    from pgan_toolkit.imaging import decode_image
+    from pgan_toolkit.storage import read_file
+
     return decode_image(read_file(path), name=str(path))
 
 
-def _recorded(source: StoredSource, index: int) -> Image:
+def _recorded(source: "StoredSource", index: int) -> "Image":
     return source[index].image
 
 
@@ -187,6 +189,8 @@ def _require_same_settings(target: Path, mark: Mapping[str, object], settings: _
 
 
 def _require_same_picture(work: _Work, key: str, mark: Mapping[str, object]) -> None:
+    from pgan_toolkit.digests import pixel_digest
+
     try:
         image = work.reads[key]()
     except DataError:
@@ -199,7 +203,7 @@ def _require_same_picture(work: _Work, key: str, mark: Mapping[str, object]) -> 
 
 
 def _restore_all(
-    work: _Work, keys: Sequence[str], restorer: Restorer, *, settings: _Settings, bar: Progress
+    work: _Work, keys: Sequence[str], restorer: "Restorer", *, settings: _Settings, bar: Progress
 ) -> list[str]:
     """Restore the pictures of these keys, and return why some could not be."""
     failed = []
@@ -213,8 +217,12 @@ def _restore_all(
     return failed
 
 
-def _restore_one(work: _Work, key: str, restorer: Restorer, settings: _Settings) -> str | None:
+def _restore_one(work: _Work, key: str, restorer: "Restorer", settings: _Settings) -> str | None:
     """Restore a picture, or return why it cannot be read or its result not be stored."""
+    from pgan_toolkit.digests import pixel_digest
+    from pgan_toolkit.imaging import encode_png
+    from pgan_toolkit.storage import atomic_write_bytes
+
     try:
         image = work.reads[key]()
     except DataError as error:

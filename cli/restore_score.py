@@ -6,25 +6,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from pgan_cli.options import device_option, precision_option, quiet_option, restorer_option
 from pgan_cli.reports import report_place
 
 from pgan_toolkit.progress import Progress
-from pgan_toolkit.restoration import PrecisionChoice, open_restorer
-from pgan_toolkit.restoration.fidelity import Fidelity
-from pgan_toolkit.restoration.scoring import (
-    DEFAULT_QUALITIES,
-    SCORED_TASKS,
-    PictureScore,
-    ScoredTask,
-    mean_scores,
-    score_restorer,
-    stored_in_colour,
-)
-from pgan_toolkit.storage import open_source
+
+if TYPE_CHECKING:  # it would load all that decodes, which --help does without
+    from pgan_toolkit.restoration import PrecisionChoice
+    from pgan_toolkit.restoration.fidelity import Fidelity
+    from pgan_toolkit.restoration.scoring import PictureScore, ScoredTask
 
 __all__ = ["restore_score"]
 
@@ -43,10 +36,10 @@ class _Asked:
     """What is to be scored, and how."""
 
     data: Path
-    task: ScoredTask
+    task: "ScoredTask"
     restorer: str
     device: str
-    precision: PrecisionChoice
+    precision: "PrecisionChoice"
     qualities: tuple[int, ...]
     colour: bool
 
@@ -61,7 +54,7 @@ class _Asked:
 @click.option(
     "--task",
     required=True,
-    type=click.Choice(SCORED_TASKS),
+    type=click.Choice(["jpeg", "superres", "faces"]),
     help="jpeg: artifacts of compressed luma; superres: 4x from bicubic; faces: 4x and JPEG.",
 )
 @restorer_option(default="nets", default_help="nets")
@@ -100,8 +93,16 @@ def restore_score(
             place.write(_to_json(about, scores))
 
 
-def _score_all(asked: _Asked, *, quiet: bool) -> tuple[str, list[PictureScore]]:
+def _score_all(asked: _Asked, *, quiet: bool) -> "tuple[str, list[PictureScore]]":
     """Score and print; return the restorer's identity beside the scores."""
+    from pgan_toolkit.restoration import open_restorer
+    from pgan_toolkit.restoration.scoring import (
+        DEFAULT_QUALITIES,
+        score_restorer,
+        stored_in_colour,
+    )
+    from pgan_toolkit.storage import open_source
+
     source = open_source(asked.data)
     restorer = open_restorer(asked.restorer, device=asked.device, precision=asked.precision)
     say = _silence if quiet else click.echo
@@ -133,7 +134,7 @@ def _silence(_text: str) -> None:
     """Say nothing."""
 
 
-def _heading(score: PictureScore) -> str:
+def _heading(score: "PictureScore") -> str:
     *plain, _ = score.fidelity
     ways = "".join(f"{way:>{_CELL_WIDTH}}" for way in score.fidelity)
     return (
@@ -142,7 +143,7 @@ def _heading(score: PictureScore) -> str:
     )
 
 
-def _line(score: PictureScore) -> str:
+def _line(score: "PictureScore") -> str:
     *plain, restored = score.fidelity.values()
     cells = "".join(
         f"{fidelity.psnr_luma:{_CELL_WIDTH - 7}.2f} {fidelity.ssim_luma:.4f}"
@@ -157,8 +158,10 @@ def _gain(restored: float, plain: float) -> str:
     return "equal" if restored == plain == math.inf else f"{restored - plain:+.2f}"
 
 
-def _summary(scores: Sequence[PictureScore]) -> str:
+def _summary(scores: "Sequence[PictureScore]") -> str:
     """Return the means, a line for each quality and way, and the speed."""
+    from pgan_toolkit.restoration.scoring import mean_scores
+
     head = f"{'':{_KEY_WIDTH}}{'JPEG':>5}  {'way':10}"
     lines = [
         "",
@@ -176,7 +179,7 @@ def _summary(scores: Sequence[PictureScore]) -> str:
     return "\n".join(lines)
 
 
-def _means(fidelity: Fidelity) -> str:
+def _means(fidelity: "Fidelity") -> str:
     detail = "".join(
         f"{'none':>8}" if math.isnan(ratio) else f"{ratio:8.3f}" for ratio in fidelity.band_ratios
     )
@@ -186,7 +189,9 @@ def _means(fidelity: Fidelity) -> str:
     )
 
 
-def _to_json(about: dict[str, object], scores: Sequence[PictureScore]) -> bytes:
+def _to_json(about: dict[str, object], scores: "Sequence[PictureScore]") -> bytes:
+    from pgan_toolkit.restoration.scoring import mean_scores
+
     content = {
         **about,
         "means": [_storable(mean) for mean in mean_scores(scores)],
@@ -195,7 +200,7 @@ def _to_json(about: dict[str, object], scores: Sequence[PictureScore]) -> bytes:
     return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
 
 
-def _storable(score: PictureScore) -> dict[str, Any]:
+def _storable(score: "PictureScore") -> dict[str, Any]:
     """Replace what JSON has no number for.
 
     An infinite PSNR, that of equal pictures, becomes null, and null means nothing else; ratios of
@@ -207,7 +212,7 @@ def _storable(score: PictureScore) -> dict[str, Any]:
     }
 
 
-def _storable_fidelity(fidelity: Fidelity) -> dict[str, Any]:
+def _storable_fidelity(fidelity: "Fidelity") -> dict[str, Any]:
     content = {
         name: None if value == math.inf else value for name, value in asdict(fidelity).items()
     }

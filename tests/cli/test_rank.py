@@ -85,7 +85,7 @@ def test_a_table_that_cannot_be_written_is_told_before_anything_is_scored(
     def score(*_: object, **__: object) -> None:
         pytest.fail("scored first")
 
-    monkeypatch.setattr("pgan_cli.rank.rank_pictures", score)
+    monkeypatch.setattr("pgan_toolkit.celebahq.rank_pictures", score)
     done = run_main("rank", pictures, "--csv", tmp_path / "typo" / "scores.csv")
     assert done.code == 2
     assert f"there is no folder {tmp_path}/typo" in done.err

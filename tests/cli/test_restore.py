@@ -261,7 +261,7 @@ def test_a_full_disk_ends_the_work(
     def full(*_words: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("pgan_cli.restore.atomic_write_bytes", full)
+    monkeypatch.setattr("pgan_toolkit.storage.atomic_write_bytes", full)
     done = run_main("restore", photos, "--out", tmp_path / "out", "--restorer", "lanczos")
     assert done.code == 4
     assert "no space left" in done.err
@@ -288,7 +288,7 @@ def test_interrupted_it_says_how_to_go_on(
 
     command = ("restore", photos, "--out", tmp_path / "out", "--restorer", "lanczos")
     with monkeypatch.context() as patched:
-        patched.setattr("pgan_cli.restore.encode_png", stop)
+        patched.setattr("pgan_toolkit.imaging.encode_png", stop)
         done = run_main(*command)
         assert done.code == 130
         assert "error: interrupted; the same command goes on where it stopped" in done.err

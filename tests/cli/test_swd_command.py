@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -256,18 +254,3 @@ def test_an_unknown_device_is_told(real: Path, fake: Path) -> None:
     done = run_main("swd", real, fake, "--device", "cuda:99")
     assert done.code == 4
     assert "cuda:99" in done.err
-
-
-MODULES = (
-    "swd", "ms_ssim", "fid", "kid", "inception_score", "precision_recall", "neighbours", "modes",
-    "train_digits",
-)  # fmt: skip
-
-
-def test_help_does_without_heavy_libraries() -> None:
-    names = ", ".join(f"pgan_cli.{module}" for module in MODULES)
-    code = (
-        f"import sys, {names}; print({{'torch', 'numpy', 'cv2', 'PIL', 'h5py'}} & {{*sys.modules}})"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
