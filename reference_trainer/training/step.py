@@ -265,7 +265,8 @@ class _Sums:
 
 
 def _placed(module: nn.Module, device: torch.device) -> nn.Module:
-    """The network on its device; on CUDA laid out as its fastest convolutions take it."""
-    if device.type != "cuda":
-        return module.to(device)
+    """The network on its device, laid out as tensor cores take it.
+
+    On the CPU too: a step took 7 % less so at 8 and 16 pixels, and 2 % more at 4.
+    """
     return module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
