@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from pgan_cli.options import device_option, quiet_option
+from pgan_cli.options import FORMAT_NAMES, device_option, quiet_option
 
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.progress import Progress
-from pgan_toolkit.storage import FORMATS, AtomicPath, FormatName, guess_format, open_sink
 
 if TYPE_CHECKING:
+    from pgan_toolkit.storage import FormatName
     from reference_trainer.sampling import Sampler
 
 __all__ = ["generate"]
@@ -48,7 +48,7 @@ Examples:
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(FORMATS),
+    type=click.Choice(FORMAT_NAMES),
     help="Of OUT.  [default: by its extension (.zip, .h5, .hdf5), else a folder]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace what has that name.")
@@ -64,7 +64,7 @@ def generate(  # noqa: PLR0913 - one argument an option
     seed: int | None,
     label: int | None,
     checkpoint: Path | None,
-    format_name: FormatName | None,
+    format_name: "FormatName | None",
     overwrite: bool,
     device: str,
     quiet: bool,
@@ -136,10 +136,11 @@ def _write_set(
     out: Path,
     *,
     label: int | None,
-    format_name: FormatName | None,
+    format_name: "FormatName | None",
     overwrite: bool,
     bar: Progress,
 ) -> None:
+    from pgan_toolkit.storage import guess_format, open_sink
     from reference_trainer.sampling import write_pictures
 
     chosen = guess_format(out) if format_name is None else format_name
@@ -159,6 +160,7 @@ def _write_grid(
     bar: Progress,
 ) -> None:
     from pgan_toolkit.imaging import encode_png
+    from pgan_toolkit.storage import AtomicPath
     from reference_trainer.sampling import draw_grid
 
     with AtomicPath(out, overwrite=overwrite) as temporary:
