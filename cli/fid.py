@@ -16,7 +16,7 @@ from pgan_cli.metric_options import (
     weights_option,
 )
 from pgan_cli.metric_output import finish
-from pgan_cli.reports import report_place
+from pgan_cli.reports import json_place, report_place
 
 from pgan_toolkit.errors import UsageError
 
@@ -84,7 +84,7 @@ def fid(  # noqa: PLR0913 - one argument an option
 
     how = stream_settings(reading, quiet=quiet)
     _check(real, kept)
-    with report_place(report, required=quiet) as place, report_place(kept) as statistics:
+    with json_place(report, required=quiet) as place, report_place(kept) as statistics:
         sides = _open(real, how), _open(fake, how)
         streams = [side for side in sides if isinstance(side, ImageStream)]
         measured = measure_fid(

@@ -14,7 +14,7 @@ from pgan_cli.metric_options import (
     weights_option,
 )
 from pgan_cli.metric_output import finish
-from pgan_cli.reports import report_place
+from pgan_cli.reports import json_place
 
 __all__ = ["inception_score"]
 
@@ -56,7 +56,7 @@ def inception_score(
     from pgan_toolkit.evaluation.measure_inception_score import measure_inception_score
     from pgan_toolkit.evaluation.streams import ImageStream
 
-    with report_place(report, required=quiet) as place:
+    with json_place(report, required=quiet) as place:
         stream = ImageStream(fake, stream_settings(reading, quiet=quiet))
         network = open_inception(weights=weights, device=device, quiet=quiet)
         result = measure_inception_score(stream, extractor=network, splits=splits)

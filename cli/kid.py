@@ -16,7 +16,7 @@ from pgan_cli.metric_options import (
     weights_option,
 )
 from pgan_cli.metric_output import finish
-from pgan_cli.reports import report_place
+from pgan_cli.reports import json_place
 
 __all__ = ["kid"]
 
@@ -70,7 +70,7 @@ def kid(  # noqa: PLR0913 - one argument an option
     from pgan_toolkit.evaluation.streams import ImageStream
 
     how = stream_settings(reading, quiet=quiet)
-    with report_place(report, required=quiet) as place:
+    with json_place(report, required=quiet) as place:
         streams = [ImageStream(real, how), ImageStream(fake, how)]
         result = measure_kid(
             *streams,

@@ -31,8 +31,10 @@ Reading = dict[str, Any]
 json_option = click.option(
     "--json",
     "report",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the result here as well, with all that it was made from.",
+    metavar="FILE|-",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write the result here as well, with all that it was made from; - prints it in place of "
+    "the table.",
 )
 metric_device_option = click.option(
     "--device",

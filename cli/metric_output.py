@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
-from pgan_cli.reports import Report
+from pgan_cli.reports import PrintedReport, Report
 
 if TYPE_CHECKING:  # it would load torch, which --help does without
     from pgan_toolkit.evaluation.streams import ImageStream
@@ -26,11 +26,13 @@ _LINE_WIDTH = 100
 def finish(
     results: "Mapping[str, Result]",
     *,
-    place: Report | None,
+    place: Report | PrintedReport | None,
     streams: "Sequence[ImageStream]",
     quiet: bool,
 ) -> None:
     """Write results where they were asked for, and show them unless told to be quiet.
+
+    Where they are printed as JSON, that is alone on standard output: their tables are left out.
 
     Raises
     ------
@@ -42,18 +44,20 @@ def finish(
             place.write(results_json(results, sets=[stream.describe() for stream in streams]))
     finally:
         if not quiet:
-            show_results(results)
+            show_results(results, tables=not isinstance(place, PrintedReport))
 
 
-def show_results(results: "Mapping[str, Result]") -> None:
+def show_results(results: "Mapping[str, Result]", *, tables: bool = True) -> None:
     """Print each result as a table, and its warnings on standard error.
 
     Parameters
     ----------
     results : Mapping of str to Result
         Title of the table -> result: "fake/ against real/".
+    tables : bool
+        Whether tables are shown, or the warnings alone.
     """
-    for number, (title, result) in enumerate(results.items()):
+    for number, (title, result) in enumerate(results.items() if tables else ()):
         click.echo(("\n" if number else "") + result_table(result, title=title))
     for title, result in results.items():
         for warning in result.warnings:

@@ -12,7 +12,7 @@ from pgan_cli.metric_options import (
 )
 from pgan_cli.metric_output import finish
 from pgan_cli.options import quiet_option
-from pgan_cli.reports import report_place
+from pgan_cli.reports import json_place, report_place
 
 from pgan_toolkit.errors import UsageError
 
@@ -95,7 +95,7 @@ def modes(  # noqa: PLR0913 - one argument an option
         raise UsageError(f"{picture}: the histogram is a PNG file; give it the extension .png")
     reading = {"images": images * repeats, "seed": seed, "skip_bad": skip_bad}
     with (
-        report_place(report, required=quiet and picture is None) as place,
+        json_place(report, required=quiet and picture is None) as place,
         report_place(picture) as drawing,
     ):
         classifier = load_classifier(weights or bundled_digits(), device=find_device(device))

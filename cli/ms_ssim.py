@@ -12,7 +12,7 @@ from pgan_cli.metric_options import (
     stream_settings,
 )
 from pgan_cli.metric_output import finish
-from pgan_cli.reports import report_place
+from pgan_cli.reports import json_place
 
 __all__ = ["ms_ssim"]
 
@@ -48,7 +48,7 @@ def ms_ssim(
     from pgan_toolkit.evaluation.streams import ImageStream
 
     where = find_device(device)
-    with report_place(report, required=quiet) as place:
+    with json_place(report, required=quiet) as place:
         stream = ImageStream(fake, stream_settings(reading, quiet=quiet))
         result = measure_ms_ssim(stream, convention=convention, device=where)
         finish({str(fake): result}, place=place, streams=[stream], quiet=quiet)

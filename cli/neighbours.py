@@ -14,7 +14,7 @@ from pgan_cli.metric_options import (
     stream_settings,
     weights_option,
 )
-from pgan_cli.reports import report_place
+from pgan_cli.reports import PrintedReport, json_place, report_place
 
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.wording import counted
@@ -109,7 +109,7 @@ def neighbours(  # noqa: PLR0913 - one argument an option
     with (
         report_place(picture) as drawing,
         report_place(table) as rows,
-        report_place(report) as place,
+        json_place(report) as place,
     ):
         searched = ImageStream(real, how)
         asked = ImageStream(fake, replace(how, images=queries))
@@ -123,10 +123,17 @@ def neighbours(  # noqa: PLR0913 - one argument an option
             sets = [stream.describe() for stream in (asked, searched)]
             place.write(json.dumps({**found.to_dict(), "sets": sets}, indent=1).encode() + b"\n")
     if not quiet:
-        _show(found)
+        _show(found, table=not isinstance(place, PrintedReport))
 
 
-def _show(found: "NeighbourTable") -> None:
+def _show(found: "NeighbourTable", *, table: bool) -> None:
+    if table:
+        _show_table(found)
+    for warning in found.warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+def _show_table(found: "NeighbourTable") -> None:
     click.echo(
         f"nearest of {counted(found.searched, 'real picture')}, with distances by {found.extractor}"
     )
@@ -141,5 +148,3 @@ def _show(found: "NeighbourTable") -> None:
         click.echo(f"  {'  '.join(padded)}".rstrip())
     if len(found.rows) > _SHOWN:
         click.echo(f"  and of {counted(len(found.rows) - _SHOWN, 'other')}: see --csv")
-    for warning in found.warnings:
-        click.echo(f"warning: {warning}", err=True)

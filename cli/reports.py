@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from pgan_toolkit.errors import SetupError, UsageError
 
 if TYPE_CHECKING:  # it would load all that storage needs, which --help does without
     from pgan_toolkit.storage import AtomicPath
 
-__all__ = ["Report", "report_place"]
+__all__ = ["STANDARD_OUTPUT", "PrintedReport", "Report", "json_place", "report_place"]
+
+STANDARD_OUTPUT = Path("-")
+"""What names it in place of a file, where `json_place` takes the report."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,27 @@ class Report:
         """Give `temporary`, and tell errors of writing there as `write` does."""
         with _told(self.path):
             yield self.temporary
+
+
+@dataclass(frozen=True)
+class PrintedReport:
+    """Standard output in the place of a file; nothing else is to be printed there."""
+
+    def write(self, data: bytes) -> None:
+        """Print all of it."""
+        click.echo(data, nl=False)
+
+
+@contextmanager
+def json_place(
+    report: Path | None, *, required: bool = False
+) -> Iterator[Report | PrintedReport | None]:
+    """Take the place of JSON as `report_place` does, or standard output for `STANDARD_OUTPUT`."""
+    if report == STANDARD_OUTPUT:
+        yield PrintedReport()
+        return
+    with report_place(report, required=required) as place:
+        yield place
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pgan_cli.metric_options import (
     stream_settings,
 )
 from pgan_cli.metric_output import finish
-from pgan_cli.reports import report_place
+from pgan_cli.reports import json_place
 
 __all__ = ["swd"]
 
@@ -77,7 +77,7 @@ def swd(  # noqa: PLR0913 - one argument an option
     require_distinct(fakes)
     where = find_device(device)
     how = stream_settings(reading, quiet=quiet)
-    with report_place(report, required=quiet) as place:
+    with json_place(report, required=quiet) as place:
         measured = measure_swd(
             ImageStream(real, how),
             [ImageStream(fake, how) for fake in fakes],

@@ -7,8 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
+from command_line import run_main
 from pgan_cli.metric_output import finish, result_table, results_json
 from pgan_cli.reports import Report, report_place
+from picture_sets import pictures, write_set
 
 from pgan_toolkit.errors import SetupError, UsageError
 from pgan_toolkit.metrics import Result
@@ -62,6 +64,25 @@ def test_numbers_stand_below_each_other_and_none_is_shown_twice() -> None:
     assert [row.split()[-1] for row in rows] == ["0.5000", "0.0200", "1.000e-05", "-12.5000"]
     assert len(set(map(len, rows))) == 1
     assert result_table(result).count("precision-recall") == 1
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_json_is_alone_on_standard_output(
+    quiet: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fake = write_set(tmp_path / "fake", pictures(0, 4))
+    done = run_main("ms-ssim", fake, "--json", "-", *(["--quiet"] if quiet else []))
+    assert done.code == 0
+    [result] = json.loads(done.out)["results"]
+    assert result["images"] == {"fake": 4}
+    assert ("warning: 4 images" in done.err) != quiet
+    assert [entry.name for entry in tmp_path.iterdir()] == ["fake"]
+
+
+def test_nothing_is_printed_of_a_run_that_fails(tmp_path: Path) -> None:
+    done = run_main("ms-ssim", write_set(tmp_path / "fake", pictures(0, 1)), "--json", "-")
+    assert (done.code, done.out) == (3, "")
 
 
 def test_a_result_is_shown_also_where_its_file_cannot_be_written(

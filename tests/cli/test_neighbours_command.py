@@ -64,6 +64,9 @@ def test_json_holds_what_the_table_holds(real: Path, fake: Path, tmp_path: Path)
     ]
     assert found == rows(table)
     assert content["searched"] == 20
+    printed = run_main("neighbours", fake, real, *words, "--json", "-")
+    assert printed.code == 0
+    assert json.loads(printed.out)["neighbours"] == content["neighbours"]
     assert content["extractor"].startswith("pixels")
     assert {"numpy", "torch"} <= content["versions"].keys()
     assert [each["path"] for each in content["sets"]] == [str(fake), str(real)]
