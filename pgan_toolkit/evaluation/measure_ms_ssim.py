@@ -2,6 +2,7 @@
 
 import torch
 
+from pgan_toolkit.evaluation.memory import enough_memory
 from pgan_toolkit.evaluation.protocol import about_sets, naming
 from pgan_toolkit.evaluation.streams import ImageStream, feed
 from pgan_toolkit.metrics.ms_ssim import MsSsim
@@ -32,11 +33,14 @@ def measure_ms_ssim(
     ------
     DataError
         Fewer than two pictures, of several sizes, too small, or unreadable.
+    SetupError
+        The device's memory does not suffice for a group of pairs, which is 64 of 64x64 or fewer
+        larger ones: it is fixed, so that the memory cannot move the number.
     """
     height, width = fake.size
     with naming(fake):
         check_size(height, width, convention=convention)
     metric = MsSsim(convention=convention)
     feed(fake, metric, label="comparing pairs", device=device)
-    with naming(fake):
+    with naming(fake), enough_memory(device):
         return about_sets(metric.compute(), fake)

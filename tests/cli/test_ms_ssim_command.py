@@ -1,10 +1,12 @@
 """`pgan-toolkit ms-ssim` as a user sees it."""
 
+import importlib
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from command_line import run_main
 from picture_sets import pictures, write_set
 
@@ -40,6 +42,23 @@ def test_equal_pictures_score_one(tmp_path: Path) -> None:
     folder = write_set(tmp_path / "fake", pictures(0, 1).repeat(4, axis=0))
     done = run_main("ms-ssim", folder)
     assert (done.code, done.out.splitlines()[1].split()[:2]) == (0, ["ms-ssim", "1.0000"])
+
+
+@pytest.mark.parametrize("count", [12, 140])  # one group, incomplete; one that is complete too
+def test_a_device_without_memory_is_told(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    folder = write_set(tmp_path / "fake", pictures(0, count))
+    module = importlib.import_module("pgan_toolkit.metrics.ms_ssim")  # the function hides it
+    monkeypatch.setattr(module, "similarities", full)
+    done = run_main("ms-ssim", folder, "--device", "cpu")
+    assert (done.code, done.out) == (4, "")
+    assert "cpu: not enough free memory" in done.err
+    assert "--batch-size" in done.err
+    assert "internal error" not in done.err
 
 
 @pytest.mark.parametrize(("count", "size", "said"), [(1, 32, "expected 2"), (4, 8, "8x8")])
