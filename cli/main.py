@@ -52,6 +52,10 @@ _COMMANDS = {
     ),
     "swd": ("pgan_cli.swd:swd", "Measure the sliced Wasserstein distance of two sets."),
     "timelapse": ("pgan_cli.timelapse:timelapse", "Film how a run's training progressed."),
+    "train": (
+        "pgan_cli.train:train",
+        "Train the networks of the paper, in any configuration that it reports.",
+    ),
     "train-digits": (
         "pgan_cli.train_digits:train_digits",
         "Train the classifier of digits that `modes` uses.",

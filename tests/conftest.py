@@ -7,7 +7,8 @@ from jaxtyping import install_import_hook
 
 # An int may stand where a float is asked for, as type checkers hold.
 install_import_hook(
-    "pgan_toolkit", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+    ["pgan_toolkit", "reference_trainer"],
+    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
 )
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -1,6 +1,8 @@
 """Changes to single settings, "total_kimg=2000", as `--set` gives them."""
 
 import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict
 
 from pgan_toolkit.errors import UsageError
 from reference_trainer.configuration.catalogue import (
@@ -11,9 +13,10 @@ from reference_trainer.configuration.catalogue import (
     kinds,
     sections_of,
 )
-from reference_trainer.configuration.layers import Layer, checked_setting
+from reference_trainer.configuration.layers import Layer, build_settings, checked_setting
+from reference_trainer.configuration.settings import RunSettings
 
-__all__ = ["apply_change"]
+__all__ = ["apply_change", "change_settings"]
 
 
 def apply_change(layer: Layer, change: str) -> Layer:
@@ -47,6 +50,31 @@ def apply_change(layer: Layer, change: str) -> Layer:
     if not isinstance(entry, dict) or not isinstance(old, dict):
         raise UsageError(f"{where}: {name} has no entries; expected {name}=value")
     return {**layer, (section, name): dict(sorted({**old, **entry}.items()))}
+
+
+def change_settings(settings: RunSettings, changes: Sequence[str]) -> RunSettings:
+    """Return settings with some of them changed, in this order.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        They stay as they are.
+    changes : sequence of str
+        As `apply_change` takes them.
+
+    Raises
+    ------
+    UsageError
+        As `apply_change`, or values do not fit each other.
+    """
+    layer: Layer = {}
+    for name, value in asdict(settings).items():
+        inner = value if name in SECTIONS else {name: value}
+        section = name if name in SECTIONS else TOP
+        layer.update({(section, key): item for key, item in inner.items()})
+    for change in changes:
+        layer = apply_change(layer, change)
+    return build_settings(layer, where=" ".join(f"--set {change}" for change in changes))
 
 
 def _find(path: list[str], where: str) -> tuple[Setting, str]:

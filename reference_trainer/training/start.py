@@ -1,0 +1,272 @@
+"""Beginning a run, and going on with one."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import torch
+
+from pgan_toolkit.caches import cache_folder
+from pgan_toolkit.errors import DataError
+from pgan_toolkit.randomness import generator
+from pgan_toolkit.runs import pictures_digest
+from pgan_toolkit.storage import open_source
+from reference_trainer.configuration import RunSettings, change_settings, read_settings
+from reference_trainer.networks import build_networks
+from reference_trainer.reals import RealImages
+from reference_trainer.runs import (
+    Checkpoints,
+    DataFacts,
+    RunFolder,
+    Saved,
+    begin_run,
+    check_new,
+    describe_changes,
+    newest_checkpoint,
+    note_resume,
+    read_data_facts,
+)
+from reference_trainer.schedule import check_divisions, phases
+from reference_trainer.training.distributed import World, joined_world, module_digest
+from reference_trainer.training.loop import Position, Session, begin, train_to_end
+from reference_trainer.training.measurements import Measurements
+from reference_trainer.training.options import RunOptions
+from reference_trainer.training.reporting import Reporter
+from reference_trainer.training.step import TrainingStep
+
+_BEGINNING = Position()
+
+__all__ = ["begin_training", "check_reals", "prepared_step", "resume_training"]
+
+
+def begin_training(
+    settings: RunSettings, *, data: Path, out: Path, options: RunOptions
+) -> RunFolder:
+    """Train from the beginning.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        What to train.
+    data : Path
+        Square pictures, in any format of storage.
+    out : Path
+        The run's folder; new or empty.
+    options : RunOptions
+        Where and how it runs.
+
+    Returns
+    -------
+    RunFolder
+        What was made.
+
+    Raises
+    ------
+    UsageError
+        Settings do not fit each other, or `out` holds something.
+    DataError
+        The pictures cannot be used, or a loss is no number any more.
+    SetupError
+        The machine lacks something, or the run is already at work.
+    Interrupted
+        By the user; the state has been saved.
+    """
+    folder = RunFolder(out)
+    with joined_world(options.device) as world:
+        check_new(folder)
+        reals = check_reals(settings, data=data, options=options, world=world)
+        step = prepared_step(settings, reals, world=world)
+        facts = _facts(reals)
+        checkpoints = Checkpoints(folder, settings=settings, data=facts)
+        with _held(folder, world):
+            if world.rank == 0:
+                begin_run(folder, settings, data=facts, device=world.device, world_size=world.size)
+            with _session(settings, step, reals, checkpoints, world, options) as session:
+                begin(session)
+                train_to_end(session, Position())
+    return folder
+
+
+def resume_training(
+    out: Path,
+    *,
+    changes: Sequence[str] = (),
+    data: Path | None = None,
+    checkpoint: Path | None = None,
+    options: RunOptions,
+) -> RunFolder:
+    """Go on with a run from a checkpoint, as if it had not been stopped.
+
+    Parameters
+    ----------
+    out : Path
+        The run's folder.
+    changes : sequence of str
+        "name=value" of settings that may change: those of `output`, total_kimg, microbatch_size
+        and precision.
+    data : Path | None
+        The same pictures, if they have been moved.
+    checkpoint : Path | None
+        None: the newest.
+    options : RunOptions
+        Where and how it runs.
+
+    Returns
+    -------
+    RunFolder
+        The run's.
+
+    Raises
+    ------
+    UsageError
+        A setting is unknown, or of no use.
+    DataError
+        There is no run, or no checkpoint that can be used, or it is of other settings or pictures.
+    SetupError, Interrupted
+        As `begin_training`.
+    """
+    folder = RunFolder(out)
+    place = data or Path(read_data_facts(folder).path)
+    settings = change_settings(read_settings(folder.settings), changes)
+    begun = checkpoint or newest_checkpoint(folder)
+    with joined_world(options.device) as world, _held(folder, world):
+        reals = check_reals(settings, data=place, options=options, world=world)
+        step = prepared_step(settings, reals, world=world)
+        facts = _facts(reals)
+        checkpoints = Checkpoints(folder, settings=settings, data=facts)
+        if begun is None:
+            raise DataError(
+                f"{folder.path}: has no checkpoint, for it was stopped before the first; remove "
+                "the folder and begin anew"
+            )
+        saved = checkpoints.load(begun, step.parts())
+        step.load_state(saved.state.step_state)
+        position = Position(saved.state.images_shown, saved.state.steps)
+        if world.rank == 0:
+            kimg = saved.state.kimg
+            note_resume(
+                folder, settings, data=facts, device=world.device, world_size=world.size, kimg=kimg
+            )
+        with _session(settings, step, reals, checkpoints, world, options, position) as session:
+            _tell_changes(session, saved)
+            train_to_end(session, position)
+    return folder
+
+
+def check_reals(
+    settings: RunSettings, *, data: Path, options: RunOptions, world: World
+) -> RealImages:
+    """Open the pictures of a run, and see that they fit its settings.
+
+    Raises
+    ------
+    UsageError
+        A minibatch does not divide over the GPUs.
+    DataError
+        The pictures cannot be used, or are too few for a minibatch.
+    SetupError
+        The cache of reduced pictures cannot be written.
+    """
+    check_divisions(settings, world_size=world.size)
+    if world.rank > 0:
+        world.wait()  # until the first process has filled the cache
+    reals = RealImages(
+        open_source(data),
+        settings=settings.data,
+        seed=settings.seed,
+        cache=cache_folder("reals") if options.cache else None,
+        workers=options.workers,
+        progress=options.mode if world.rank == 0 else "quiet",
+    )
+    if world.rank == 0:
+        world.wait()
+    reals.check_minibatch(max(stretch.minibatch_size for stretch in phases(settings)))
+    return reals
+
+
+def prepared_step(settings: RunSettings, reals: RealImages, *, world: World) -> TrainingStep:
+    """Return networks with their first weights, and what trains them.
+
+    Raises
+    ------
+    SetupError
+        The device has no arithmetic of the precision asked for, or the processes differ.
+    """
+    words = generator(settings.seed, "first weights").integers(2**62)
+    networks = build_networks(
+        settings,
+        label_count=reals.label_count,
+        generator=torch.Generator().manual_seed(int(words)),
+    )
+    world.require_same(
+        module_digest(networks.generator, networks.discriminator), "the first weights"
+    )
+    return TrainingStep(networks, settings, world=world, label_count=reals.label_count)
+
+
+@contextmanager
+def _held(folder: RunFolder, world: World) -> Iterator[None]:
+    """Keep other runs out of the folder; one process does so for all."""
+    if world.rank == 0:
+        with folder.held():
+            yield
+    else:
+        yield
+
+
+@contextmanager
+def _session(
+    settings: RunSettings,
+    step: TrainingStep,
+    reals: RealImages,
+    checkpoints: Checkpoints,
+    world: World,
+    options: RunOptions,
+    position: Position = _BEGINNING,
+) -> Iterator[Session]:
+    measurements, reporter = None, None
+    with ExitStack() as stack:
+        if world.rank == 0:
+            measurements = Measurements(
+                settings.output,
+                source=reals.source,
+                resolution=settings.data.resolution,
+                device=world.device,
+            )
+            reporter = stack.enter_context(
+                Reporter(
+                    checkpoints.folder,
+                    grid=settings.output.grid,
+                    shown=position.shown,
+                    total=round(settings.schedule.total_kimg * 1000),
+                    device=world.device,
+                    options=options,
+                )
+            )
+        yield Session(
+            settings=settings,
+            world=world,
+            step=step,
+            reals=reals,
+            checkpoints=checkpoints,
+            measurements=measurements,
+            reporter=reporter,
+        )
+
+
+def _facts(reals: RealImages) -> DataFacts:
+    return DataFacts(
+        path=str(reals.source.path),
+        pictures=len(reals),
+        label_count=reals.label_count,
+        digest=pictures_digest(reals.source),
+    )
+
+
+def _tell_changes(session: Session, saved: Saved) -> None:
+    if session.reporter is None:
+        return
+    for change in describe_changes(
+        saved, session.settings, world_size=session.world.size, device=str(session.world.device)
+    ):
+        session.reporter.note(f"not bit for bit as before: {change}")
