@@ -31,12 +31,16 @@ _EXAMPLE = "Example: pgan-toolkit train-digits --data mnist --out runs/digits"
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--resume", is_flag=True, help="Go on with the stopped run in OUT, exactly.")
 @quiet_option
-def train_digits(*, data: Path, out: Path, device: str, quiet: bool, **settings: Any) -> None:
+def train_digits(
+    *, data: Path, out: Path, device: str, resume: bool, quiet: bool, **settings: Any
+) -> None:
     """Train the classifier of digits that `modes` uses.
 
     The weights are OUT/digits.safetensors, for modes --weights; OUT/log.jsonl says how it went. The
-    10,000 test digits are looked at once, at the end.
+    10,000 test digits are looked at once, at the end. Stopped in any way, the same command with
+    --resume goes on after the last whole epoch.
     """
     from pgan_toolkit.evaluation import digits
 
@@ -44,6 +48,7 @@ def train_digits(*, data: Path, out: Path, device: str, quiet: bool, **settings:
         digits.DigitTraining(**settings),
         data=data,
         out=out,
+        resume=resume,
         device=device,
         mode="quiet" if quiet else "auto",
     )

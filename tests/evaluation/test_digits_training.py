@@ -1,5 +1,7 @@
 import json
 import math
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,17 +10,19 @@ import pytest
 import torch
 from mnist_files import write_mnist
 
-from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.errors import DataError, Interrupted, UsageError
 from pgan_toolkit.evaluation.digits import (
     DigitTraining,
     TrainedDigits,
     load_classifier,
     load_mnist,
     train_digits,
+    training,
 )
 from pgan_toolkit.evaluation.digits.distortion import Distortion, distort
 from pgan_toolkit.evaluation.digits.training import count_errors, learning_rate_at
 from pgan_toolkit.metrics.networks.digits import DigitNetConfig
+from pgan_toolkit.runs import save_checkpoint
 
 NOTHING = Distortion(rotation_deg=0, scale=0, shear=0, shift_px=0, elastic_px=0)
 SMALL = DigitTraining(
@@ -37,8 +41,10 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_mnist(tmp_path_factory.mktemp("mnist"))
 
 
-def _train(settings: DigitTraining, mnist: Path, out: Path) -> TrainedDigits:
-    return train_digits(settings, data=mnist, out=out, device="cpu", mode="quiet")
+def _train(
+    settings: DigitTraining, mnist: Path, out: Path, *, resume: bool = False
+) -> TrainedDigits:
+    return train_digits(settings, data=mnist, out=out, resume=resume, device="cpu", mode="quiet")
 
 
 def test_a_run_learns_and_says_so(tmp_path: Path, mnist: Path) -> None:
@@ -69,6 +75,61 @@ def test_the_same_settings_give_the_same_bytes(tmp_path: Path, mnist: Path) -> N
     other = _train(replace(short, seed=1), mnist, tmp_path / "c").weights.read_bytes()
     assert a == b != other
     assert "validation_errors" not in (tmp_path / "a" / "log.jsonl").read_text()
+
+
+@pytest.mark.parametrize("at_step", [0, 9, 13])  # of 8 an epoch: in the first, second
+def test_a_stopped_run_resumes_to_the_same_bytes(
+    at_step: int, tmp_path: Path, mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = replace(SMALL, epochs=2, minibatch_size=16)
+    whole = _train(short, mnist, tmp_path / "whole").weights.read_bytes()
+
+    def interrupted(step: int, steps: int, *, highest: float) -> float:
+        if step == at_step:
+            os.kill(os.getpid(), signal.SIGINT)
+        return learning_rate_at(step, steps, highest=highest)
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "learning_rate_at", interrupted)
+        with pytest.raises(Interrupted, match=r"[01] of 2 epochs are kept, .* --resume"):
+            _train(short, mnist, out)
+    with pytest.raises(UsageError, match=r"holds a run already; go on with it \(--resume\)"):
+        _train(short, mnist, out)
+    with pytest.raises(UsageError, match=r"of a run with another learning_rate; give"):
+        _train(replace(short, learning_rate=0.05), mnist, out, resume=True)
+    assert _train(short, mnist, out, resume=True).weights.read_bytes() == whole
+    rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [row.get("epoch") for row in rows] == [None, 1, 2, None]
+    assert "settings" in rows[0]
+    with pytest.raises(UsageError, match="holds a finished run"):
+        _train(short, mnist, out, resume=True)
+
+
+def test_a_run_killed_between_log_and_checkpoint_has_each_epoch_once(
+    tmp_path: Path, mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short, calls = replace(SMALL, epochs=2), list[int]()
+
+    def killed(*args: object, **options: object) -> None:
+        calls.append(1)
+        if len(calls) == 3:  # of the start, the first epoch, the second
+            raise KeyboardInterrupt
+        save_checkpoint(*args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "save_checkpoint", killed)
+        with pytest.raises(KeyboardInterrupt):
+            _train(short, mnist, tmp_path)
+    assert (tmp_path / "log.jsonl").read_text().count('"epoch"') == 2
+    _train(short, mnist, tmp_path, resume=True)
+    assert (tmp_path / "log.jsonl").read_text().count('"epoch"') == 2
+
+
+def test_there_must_be_a_run_to_resume(tmp_path: Path, mnist: Path) -> None:
+    with pytest.raises(UsageError, match="holds no run, none to go on with"):
+        _train(SMALL, mnist, tmp_path / "none", resume=True)
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_run_is_not_overwritten(tmp_path: Path, mnist: Path) -> None:

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from pgan_toolkit import __version__
 from pgan_toolkit.devices import find_device, has_bfloat16, mixed_precision
-from pgan_toolkit.errors import UsageError
+from pgan_toolkit.digests import bytes_digest
+from pgan_toolkit.errors import Interrupted, UsageError
 from pgan_toolkit.evaluation.digits.data import Digits, load_mnist
 from pgan_toolkit.evaluation.digits.distortion import distort
 from pgan_toolkit.evaluation.digits.settings import DigitTraining
@@ -24,11 +25,13 @@ from pgan_toolkit.evaluation.digits.weights import load_classifier, save_classif
 from pgan_toolkit.metrics.networks.digits import DigitClassifier, DigitNet, as_input
 from pgan_toolkit.progress import Progress, ProgressMode
 from pgan_toolkit.randomness import generator
+from pgan_toolkit.runs import CheckpointKind, StopRequests, load_checkpoint, save_checkpoint
 from pgan_toolkit.storage import atomic_write_bytes
 
 __all__ = ["TrainedDigits", "count_errors", "learning_rate_at", "train_digits"]
 
 _RISE = 0.1  # of the steps, in which the learning rate rises
+_KIND = CheckpointKind("pgan-toolkit digits checkpoint", 1)
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def train_digits(
     *,
     data: Path,
     out: Path,
+    resume: bool = False,
     device: str = "auto",
     mode: ProgressMode = "auto",
 ) -> TrainedDigits:
@@ -65,7 +69,8 @@ def train_digits(
 
     Makes `out`/digits.safetensors when all is done, and `out`/log.jsonl on the way: the settings,
     a line an epoch, and the result. The same settings give the same weights on the same machine
-    with the same number of threads.
+    with the same number of threads, also where the run was stopped and resumed: until it is done,
+    `out`/checkpoint.safetensors holds its state after the last whole epoch.
 
     Parameters
     ----------
@@ -75,6 +80,8 @@ def train_digits(
         The folder of MNIST's four official files.
     out : Path
         The run's folder; made where there is none.
+    resume : bool
+        Go on with the run in `out`, which must have been begun with the same settings and digits.
     device : str
         "auto", "cpu", "cuda" or "cuda:N".
     mode : {"auto", "quiet"}
@@ -83,10 +90,15 @@ def train_digits(
     Raises
     ------
     UsageError
-        `out` holds a run already, or no digits are left to train on.
+        `out` holds a run and `resume` is not set, or the reverse; the run is another one; or no
+        digits are left to train on.
     DataError
-        MNIST's files are missing or damaged.
+        MNIST's files or the checkpoint are missing or damaged.
+    Interrupted
+        By the user; what was learned in whole epochs is kept.
     """
+    folder = _Folder(out)
+    folder.check(resume=resume)
     place = find_device(device)
     train, test = load_mnist(data, split="train"), load_mnist(data, split="test")
     kept = len(train) - settings.validation
@@ -95,18 +107,21 @@ def train_digits(
             f"validation={settings.validation}: leaves {max(kept, 0):,} of {len(train):,} digits "
             f"to train on; expected at least a minibatch of {settings.minibatch_size}"
         )
-    weights, log = out / "digits.safetensors", _Log(out / "log.jsonl")
-    if weights.exists() or log.path.exists():
-        raise UsageError(f"{out}: holds a run already; name another folder, or remove it")
-    log.append(settings=asdict(settings), device=str(place), bfloat16=has_bfloat16(place))
     run = _Run(settings, Digits(train.images[:kept], train.labels[:kept]), place)
-    started_s = time.monotonic()
-    _train(run, Digits(train.images[kept:], train.labels[kept:]), log, mode=mode)
-    save_classifier(weights, run.average, training=_described(settings))
-    errors = count_errors(load_classifier(weights, device=place), test)
-    hours = round((time.monotonic() - started_s) / 3600, 3)
+    if resume:
+        run.load(folder.checkpoint)
+    else:
+        run.save(folder.checkpoint)
+    log = _Log(folder.log, epochs=run.epochs_done)
+    if log.empty:
+        log.append(settings=asdict(settings), device=str(place), bfloat16=has_bfloat16(place))
+    _train(run, Digits(train.images[kept:], train.labels[kept:]), log, folder, mode=mode)
+    save_classifier(folder.weights, run.average, training=_described(settings))
+    errors = count_errors(load_classifier(folder.weights, device=place), test)
+    hours = round(run.seconds / 3600, 3)
     log.append(test_images=len(test), test_errors=errors, hours=hours)
-    return TrainedDigits(weights, len(test), errors)
+    folder.checkpoint.unlink()
+    return TrainedDigits(folder.weights, len(test), errors)
 
 
 def count_errors(classifier: DigitClassifier, digits: Digits) -> int:
@@ -121,6 +136,35 @@ def learning_rate_at(step: int, steps: int, *, highest: float) -> float:
     if step < rise:
         return highest * (step + 1) / rise
     return highest * (1 + cos(pi * (step - rise) / max(steps - rise, 1))) / 2
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """Where the files of a run are."""
+
+    path: Path
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "digits.safetensors"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.safetensors"
+
+    def check(self, *, resume: bool) -> None:
+        """Raise UsageError where there is a run and none is expected, or the reverse."""
+        stopped = self.checkpoint.exists()
+        if resume and not stopped:
+            what = "a finished run" if self.weights.exists() else "no run"
+            raise UsageError(f"{self.path}: holds {what}, none to go on with; leave --resume out")
+        if not resume and (stopped or self.weights.exists() or self.log.exists()):
+            remedy = "go on with it (--resume), or name" if stopped else "name"
+            raise UsageError(f"{self.path}: holds a run already; {remedy} another folder")
 
 
 class _Run:
@@ -141,8 +185,41 @@ class _Run:
             weight_decay=settings.weight_decay,
             nesterov=settings.momentum > 0,
         )
+        self.epochs_done = 0
+        self._seconds_before, self._started_s = 0.0, time.monotonic()
         self._images = torch.from_numpy(digits.images)
         self._labels = torch.from_numpy(digits.labels.astype(np.int64))
+
+    @property
+    def seconds(self) -> float:
+        """What the run has taken so far, without the time in which it was stopped."""
+        return self._seconds_before + time.monotonic() - self._started_s
+
+    def save(self, path: Path) -> None:
+        """Write all that is needed to go on after `epochs_done`: what is drawn needs no state."""
+        state = {"of": self._identity(), "epochs_done": self.epochs_done, "seconds": self.seconds}
+        save_checkpoint(path, self._parts(), kind=_KIND, state=state)
+
+    def load(self, path: Path) -> None:
+        """Take over what `save` wrote. Raises UsageError where that was of another run."""
+        state = load_checkpoint(path, self._parts(), kind=_KIND)
+        here = self._identity()
+        different = [name for name in here if state["of"].get(name) != here[name]]
+        if different:
+            raise UsageError(
+                f"{path}: is of a run with another {', '.join(different)}; give what it was begun "
+                "with, or leave --resume out and name another folder"
+            )
+        self.epochs_done, self._seconds_before = state["epochs_done"], state["seconds"]
+
+    def _parts(self) -> dict[str, torch.nn.Module | torch.optim.Optimizer]:
+        return {"network": self.network, "average": self.average, "optimiser": self.optimiser}
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what decides the run's numbers, as JSON gives it back."""
+        data = bytes_digest(self.digits.images.tobytes() + self.digits.labels.tobytes())
+        described: dict[str, Any] = json.loads(json.dumps(asdict(self.settings)))
+        return {**described, "data": data}
 
     def epoch(self, epoch: int) -> Iterator[float]:
         """Do the steps of one epoch; yield the loss after each."""
@@ -187,24 +264,35 @@ def _new_network(settings: DigitTraining) -> DigitNet:
         return DigitNet(settings.network, dropout=settings.dropout)
 
 
-def _train(run: _Run, validation: Digits, log: "_Log", *, mode: ProgressMode) -> None:
+def _train(
+    run: _Run, validation: Digits, log: "_Log", folder: _Folder, *, mode: ProgressMode
+) -> None:
     settings = run.settings
-    total = settings.epochs * run.steps_an_epoch
+    done, total = (epochs * run.steps_an_epoch for epochs in (run.epochs_done, settings.epochs))
     with (
         torch.random.fork_rng(devices=[]),  # dropout draws from the process's
-        Progress(total, label="training", unit="step", mode=mode) as bar,
+        Progress(total, label="training", unit="step", mode=mode, initial=done) as bar,
+        StopRequests() as stop,
     ):
-        torch.manual_seed(settings.seed)
-        for epoch in range(settings.epochs):
+        for epoch in range(run.epochs_done, settings.epochs):
+            random = generator(settings.seed, "digits dropout", epoch)
+            torch.manual_seed(int(random.integers(2**63)))
             losses = []
             for loss in run.epoch(epoch):
                 losses.append(loss)
                 bar.advance()
+                if stop.received:
+                    raise Interrupted(
+                        f"interrupted; {run.epochs_done} of {settings.epochs} epochs are kept, and "
+                        "the same command with --resume goes on after them"
+                    )
             row: dict[str, Any] = {"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 5)}
             if len(validation):
                 judged = DigitClassifier(run.average, identity="", device=run.device)
                 row["validation_errors"] = count_errors(judged, validation)
             log.append(**row)
+            run.epochs_done = epoch + 1
+            run.save(folder.checkpoint)
 
 
 def _described(settings: DigitTraining) -> dict[str, Any]:
@@ -214,9 +302,14 @@ def _described(settings: DigitTraining) -> dict[str, Any]:
 class _Log:
     """One JSON object a line, each of them written whole."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, epochs: int) -> None:
         self.path = path
-        self._lines: list[str] = []
+        written = path.read_text().splitlines(keepends=True) if path.exists() else []
+        self._lines = written[: 1 + epochs]  # the settings, and what will not be done again
+
+    @property
+    def empty(self) -> bool:
+        return not self._lines
 
     def append(self, **row: object) -> None:
         self._lines.append(json.dumps(row) + "\n")
