@@ -150,7 +150,10 @@ def find_neighbours(
         A picture cannot be read.
     """
     if not 1 <= k <= len(real):
-        raise UsageError(f"k={k}: expected 1 to {len(real):,}, as many as {real.path} has")
+        raise UsageError(
+            f"{k} nearest pictures (--nearest): expected 1 or more, and at most the {len(real):,} of "
+            f"{real.path}"
+        )
     device = extractor.device
     with enough_memory(device):
         queries = []

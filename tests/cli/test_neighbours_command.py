@@ -114,7 +114,7 @@ def test_wrong_input_is_told(real: Path, fake: Path, tmp_path: Path) -> None:
     out = tmp_path / "n.png"
     cases: list[tuple[list[object], int, str]] = [
         ([fake, real, "--out", tmp_path / "n.jpg"], 2, "extension .png"),
-        ([fake, real, "--out", out, "--nearest", 21], 2, "expected 1 to 20"),
+        ([fake, real, "--out", out, "--nearest", 21], 2, "at most the 20 of"),
         ([fake, tmp_path / "none", "--out", out], 2, "no such file"),
         ([fake, real], 2, "--out"),
         ([fake, real, "--out", out, "--extractor", "resnet"], 2, "resnet"),
