@@ -4,17 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from pgan_cli.metric_options import (
-    json_option,
-    metric_device_option,
-    no_cache_option,
-    open_cache,
-    open_inception,
-    set_argument,
-    stream_options,
-    stream_settings,
-    weights_option,
-)
+from pgan_cli.feature_pairs import pair_arguments, pair_options
+from pgan_cli.metric_options import open_cache, open_inception, stream_settings
 from pgan_cli.metric_output import finish
 from pgan_cli.reports import json_place, report_place
 
@@ -36,8 +27,7 @@ _STATISTICS = ".npz"
 
 
 @click.command(epilog=_EXAMPLES)
-@set_argument("real")
-@set_argument("fake")
+@pair_arguments
 @click.option(
     "--jackknife",
     "groups",
@@ -54,11 +44,7 @@ _STATISTICS = ".npz"
     help="Write mean and covariance of REAL's features here, to be given in its place: an .npz "
     "file, which pytorch-fid reads too.",
 )
-@weights_option
-@stream_options(images=None)
-@metric_device_option
-@no_cache_option
-@json_option
+@pair_options
 def fid(  # noqa: PLR0913 - one argument an option
     *,
     real: Path,

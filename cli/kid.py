@@ -1,22 +1,10 @@
 """`pgan-toolkit kid`."""
 
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import click
-from pgan_cli.metric_options import (
-    json_option,
-    metric_device_option,
-    no_cache_option,
-    open_cache,
-    open_inception,
-    set_argument,
-    stream_options,
-    stream_settings,
-    weights_option,
-)
-from pgan_cli.metric_output import finish
-from pgan_cli.reports import json_place
+from pgan_cli.feature_pairs import compare_pair, pair_arguments, pair_options
 
 __all__ = ["kid"]
 
@@ -28,8 +16,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@set_argument("real")
-@set_argument("fake")
+@pair_arguments
 @click.option(
     "--subsets", type=click.IntRange(min=1), default=100, show_default=True, help="How many."
 )
@@ -41,25 +28,8 @@ Examples:
     help="Images of each side in a subset.",
 )
 @click.option("--whole-sets", is_flag=True, help="Estimate it from all pairs of images too.")
-@weights_option
-@stream_options(images=None)
-@metric_device_option
-@no_cache_option
-@json_option
-def kid(  # noqa: PLR0913 - one argument an option
-    *,
-    real: Path,
-    fake: Path,
-    subsets: int,
-    subset_size: int,
-    whole_sets: bool,
-    weights: Path | None,
-    device: str,
-    no_cache: bool,
-    report: Path | None,
-    quiet: bool,
-    **reading: Any,
-) -> None:
+@pair_options
+def kid(*, subsets: int, subset_size: int, whole_sets: bool, **pair: Any) -> None:
     """Measure the kernel distance of Inception features (KID), which few images do not raise.
 
     REAL and FAKE are folders, zip or HDF5 files of pictures of any size. Lower is better; the
@@ -67,17 +37,6 @@ def kid(  # noqa: PLR0913 - one argument an option
     1000 times this number.
     """
     from pgan_toolkit.evaluation.measure_kid import measure_kid
-    from pgan_toolkit.evaluation.streams import ImageStream
 
-    how = stream_settings(reading, quiet=quiet)
-    with json_place(report, required=quiet) as place:
-        streams = [ImageStream(real, how), ImageStream(fake, how)]
-        result = measure_kid(
-            *streams,
-            extractor=open_inception(weights=weights, device=device, quiet=quiet),
-            subsets=subsets,
-            subset_size=subset_size,
-            whole_sets=whole_sets,
-            cache=open_cache(no_cache=no_cache, quiet=quiet),
-        )
-        finish({f"{fake} against {real}": result}, place=place, streams=streams, quiet=quiet)
+    measure = partial(measure_kid, subsets=subsets, subset_size=subset_size, whole_sets=whole_sets)
+    compare_pair(measure, **pair)

@@ -1,22 +1,10 @@
 """`pgan-toolkit precision-recall`."""
 
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import click
-from pgan_cli.metric_options import (
-    json_option,
-    metric_device_option,
-    no_cache_option,
-    open_cache,
-    open_inception,
-    set_argument,
-    stream_options,
-    stream_settings,
-    weights_option,
-)
-from pgan_cli.metric_output import finish
-from pgan_cli.reports import json_place
+from pgan_cli.feature_pairs import compare_pair, pair_arguments, pair_options
 
 __all__ = ["precision_recall"]
 
@@ -28,8 +16,7 @@ Examples:
 
 
 @click.command("precision-recall", epilog=_EXAMPLES)
-@set_argument("real")
-@set_argument("fake")
+@pair_arguments
 @click.option(
     "--neighbours",
     "k",
@@ -46,40 +33,13 @@ Examples:
     show_default=True,
     help="Of density and coverage.",
 )
-@weights_option
-@stream_options(images=None)
-@metric_device_option
-@no_cache_option
-@json_option
-def precision_recall(  # noqa: PLR0913 - one argument an option
-    *,
-    real: Path,
-    fake: Path,
-    k: int,
-    density_k: int,
-    weights: Path | None,
-    device: str,
-    no_cache: bool,
-    report: Path | None,
-    quiet: bool,
-    **reading: Any,
-) -> None:
+@pair_options
+def precision_recall(*, k: int, density_k: int, **pair: Any) -> None:
     """Measure precision, recall, density and coverage of Inception features.
 
     REAL and FAKE are folders, zip or HDF5 files of pictures of any size. Precision and density:
     are the fakes like reals? Recall and coverage: are all reals reached? Higher is better.
     """
     from pgan_toolkit.evaluation.measure_precision_recall import measure_precision_recall
-    from pgan_toolkit.evaluation.streams import ImageStream
 
-    how = stream_settings(reading, quiet=quiet)
-    with json_place(report, required=quiet) as place:
-        streams = [ImageStream(real, how), ImageStream(fake, how)]
-        result = measure_precision_recall(
-            *streams,
-            extractor=open_inception(weights=weights, device=device, quiet=quiet),
-            k=k,
-            density_k=density_k,
-            cache=open_cache(no_cache=no_cache, quiet=quiet),
-        )
-        finish({f"{fake} against {real}": result}, place=place, streams=streams, quiet=quiet)
+    compare_pair(partial(measure_precision_recall, k=k, density_k=density_k), **pair)

@@ -1,18 +1,18 @@
 """Features of stored sets, extracted once and kept for the real side."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 
 from pgan_toolkit.evaluation.cache import Entry, StatisticsCache, cache_key
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
 from pgan_toolkit.evaluation.memory import enough_memory
-from pgan_toolkit.evaluation.protocol import about_sets, pair_warnings
+from pgan_toolkit.evaluation.protocol import about_sets, naming, pair_warnings
 from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.features import FeatureSet
 from pgan_toolkit.metrics.result import Result
 
-__all__ = ["extract_features", "noted"]
+__all__ = ["compare_features", "extract_features", "noted"]
 
 
 def extract_features(
@@ -69,6 +69,39 @@ def extract_features(
             size_bytes=rows_kept.nbytes,
         )
     return features
+
+
+def compare_features(
+    real: ImageStream,
+    fake: ImageStream,
+    compare: Callable[[FeatureSet, FeatureSet], Result],
+    *,
+    extractor: FeatureExtractor,
+    cache: StatisticsCache | None,
+) -> Result:
+    """Return what a metric says of the features of two sets, each in full.
+
+    Parameters
+    ----------
+    real, fake : ImageStream
+        The sets.
+    compare : callable
+        The metric: takes the features of `real` and those of `fake`.
+    extractor : FeatureExtractor
+        Of the features.
+    cache : StatisticsCache | None
+        Of the real side's features.
+
+    Raises
+    ------
+    DataError
+        A picture cannot be read, or the metric refuses the sets.
+    """
+    real_side = extract_features(real, extractor, label="real features", cache=cache)
+    fake_side = extract_features(fake, extractor, label="fake features")
+    with naming(real, fake):
+        result = compare(real_side, fake_side)
+    return noted(result, extractor, real=real, fake=fake)
 
 
 def noted(

@@ -1,9 +1,10 @@
 """The kernel distance of stored sets."""
 
+from functools import partial
+
 from pgan_toolkit.evaluation.cache import StatisticsCache
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
-from pgan_toolkit.evaluation.measure_features import extract_features, noted
-from pgan_toolkit.evaluation.protocol import naming
+from pgan_toolkit.evaluation.measure_features import compare_features
 from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.kid import kernel_distance
 from pgan_toolkit.metrics.result import Result
@@ -39,15 +40,11 @@ def measure_kid(
     DataError
         Too few pictures, or one that cannot be read.
     """
-    real_side = extract_features(real, extractor, label="real features", cache=cache)
-    fake_side = extract_features(fake, extractor, label="fake features")
-    with naming(real, fake):
-        result = kernel_distance(
-            real_side,
-            fake_side,
-            subsets=subsets,
-            subset_size=subset_size,
-            seed=fake.settings.seed,
-            whole_sets=whole_sets,
-        )
-    return noted(result, extractor, real=real, fake=fake)
+    compare = partial(
+        kernel_distance,
+        subsets=subsets,
+        subset_size=subset_size,
+        seed=fake.settings.seed,
+        whole_sets=whole_sets,
+    )
+    return compare_features(real, fake, compare, extractor=extractor, cache=cache)

@@ -151,8 +151,8 @@ def find_neighbours(
     """
     if not 1 <= k <= len(real):
         raise UsageError(
-            f"{k} nearest pictures (--nearest): expected 1 or more, and at most the {len(real):,} of "
-            f"{real.path}"
+            f"{k} nearest pictures (--nearest): expected 1 or more, and at most the {len(real):,} "
+            f"of {real.path}"
         )
     device = extractor.device
     with enough_memory(device):

@@ -1,9 +1,10 @@
 """Precision, recall, density and coverage of stored sets."""
 
+from functools import partial
+
 from pgan_toolkit.evaluation.cache import StatisticsCache
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
-from pgan_toolkit.evaluation.measure_features import extract_features, noted
-from pgan_toolkit.evaluation.protocol import naming
+from pgan_toolkit.evaluation.measure_features import compare_features
 from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.manifold import precision_recall
 from pgan_toolkit.metrics.result import Result
@@ -38,8 +39,5 @@ def measure_precision_recall(
     DataError
         Too few pictures, or one that cannot be read.
     """
-    real_side = extract_features(real, extractor, label="real features", cache=cache)
-    fake_side = extract_features(fake, extractor, label="fake features")
-    with naming(real, fake):
-        result = precision_recall(real_side, fake_side, k=k, density_k=density_k)
-    return noted(result, extractor, real=real, fake=fake)
+    compare = partial(precision_recall, k=k, density_k=density_k)
+    return compare_features(real, fake, compare, extractor=extractor, cache=cache)
