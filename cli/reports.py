@@ -99,7 +99,8 @@ def report_place(report: Path | None, *, required: bool = False) -> Iterator[Rep
     if report is None:
         if required:
             raise UsageError(
-                "--quiet shows no result: name a file for it (--json FILE), or leave --quiet out"
+                "--quiet shows no result: name a file for it (--json FILE), print it as JSON "
+                "(--json -), or leave --quiet out"
             )
         yield None
         return

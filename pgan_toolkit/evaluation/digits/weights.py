@@ -19,6 +19,7 @@ from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.metrics.networks.digits import DigitClassifier, DigitNet, DigitNetConfig
 from pgan_toolkit.restoration.weights import read_weight_bytes, require_finite
 from pgan_toolkit.storage import atomic_write_bytes
+from pgan_toolkit.wording import counted
 
 __all__ = ["load_classifier", "save_classifier"]
 
@@ -73,8 +74,8 @@ def load_classifier(path: Path, *, device: torch.device) -> DigitClassifier:
         tensors = load(data)
     except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise DataError(
-            f"{path}: not a readable safetensors file ({error}; SHA-256 {bytes_digest(data)}); "
-            "get or train it again"
+            f"{path}: damaged, or no safetensors file (SHA-256 {bytes_digest(data)}, "
+            f"{counted(len(data), 'byte')}); get it again, or use train-digits"
         ) from error
     require_finite(path, tensors)
     with torch.device("meta"):  # draws no first weights, and takes no memory for them
