@@ -1,0 +1,127 @@
+"""A report as JSON, and back; the form is published in `report.schema.json`."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.evaluation.comparing.report import (
+    BaselineNote,
+    Measured,
+    Report,
+    Score,
+    Verdict,
+)
+from pgan_toolkit.metrics.result import Result
+
+__all__ = ["REPORT_FORMAT", "REPORT_VERSION", "read_report", "report_from_json", "report_json"]
+
+REPORT_FORMAT = "pgan-toolkit evaluation"
+REPORT_VERSION = 1
+
+
+def report_json(report: Report) -> bytes:
+    """Return a report as JSON; numbers that are not finite become null."""
+    content = {"format": REPORT_FORMAT, "version": REPORT_VERSION, "status": report.status}
+    content |= asdict(report)
+    return (json.dumps(_plain(content), indent=1, allow_nan=False) + "\n").encode()
+
+
+def read_report(path: Path) -> Report:
+    """Read what `report_json` wrote.
+
+    Raises
+    ------
+    UsageError
+        There is no such file.
+    DataError
+        It is no such report, or of another version.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: no such file; name the --json report of an earlier run") from (
+            error
+        )
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return report_from_json(data, name=str(path))
+
+
+def report_from_json(data: bytes, *, name: str) -> Report:
+    """Return the report that JSON holds.
+
+    Parameters
+    ----------
+    data : bytes
+        As `report_json` returns it.
+    name : str
+        What messages call it.
+
+    Raises
+    ------
+    DataError
+        It is no such report, or of another version.
+    """
+    try:
+        content = json.loads(data)
+        found = content["format"], content["version"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(
+            f"{name}: no report of `pgan-toolkit evaluate --json` ({error!r})"
+        ) from error
+    if found != (REPORT_FORMAT, REPORT_VERSION):
+        raise DataError(
+            f"{name}: format {found[0]!r}, version {found[1]!r}; expected {REPORT_FORMAT!r}, "
+            f"version {REPORT_VERSION}: make it again with `pgan-toolkit evaluate --json`"
+        )
+    try:
+        return _report(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{name}: not all of a report ({error!r}); make it again with "
+            "`pgan-toolkit evaluate --json`"
+        ) from error
+
+
+def _report(content: Mapping[str, Any]) -> Report:
+    fields = {name: content[name] for name in Report.__dataclass_fields__}
+    baseline = fields["baseline"]
+    fields |= {
+        "measured": {name: _measured(each) for name, each in fields["measured"].items()},
+        "scores": {name: _score(each) for name, each in fields["scores"].items()},
+        "verdicts": tuple(Verdict(**each) for each in fields["verdicts"]),
+        "baseline": None if baseline is None else BaselineNote(**baseline),
+    }
+    return Report(**fields)
+
+
+def _measured(content: Mapping[str, Any]) -> Measured:
+    result = dict(content["result"])
+    result["value"] = _number(result["value"])
+    result["warnings"] = tuple(result["warnings"])
+    if result["interval"] is not None:
+        result["interval"] = tuple(map(_number, result["interval"]))
+    found = {**content, "deviations": tuple(content["deviations"]), "result": Result(**result)}
+    return Measured(**found)
+
+
+def _score(content: Mapping[str, Any]) -> Score:
+    repeats = tuple(map(_number, content["repeats"]))
+    return Score(**{**content, "value": _number(content["value"]), "repeats": repeats})
+
+
+def _number(value: float | None) -> float:
+    """What was not finite is null in JSON."""
+    return math.nan if value is None else float(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
