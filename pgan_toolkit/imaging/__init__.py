@@ -2,6 +2,7 @@
 
 from pgan_toolkit.imaging.codec import (
     MAX_MEGAPIXELS,
+    PictureFile,
     decode_image,
     encode_grey_jpeg,
     encode_jpeg,
@@ -55,6 +56,7 @@ __all__ = [
     "Box",
     "Colour",
     "Margins",
+    "PictureFile",
     "RingSpectrum",
     "Section",
     "Tile",

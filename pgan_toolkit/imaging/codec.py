@@ -6,7 +6,7 @@ name. Encoding is deterministic: the same pixels give the same bytes with the sa
 
 import io
 import warnings
-from typing import Literal
+from typing import IO, Literal, Protocol, cast, runtime_checkable
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from pgan_toolkit.errors import DataError
 
 __all__ = [
     "MAX_MEGAPIXELS",
+    "PictureFile",
     "decode_image",
     "encode_grey_jpeg",
     "encode_jpeg",
@@ -50,6 +51,20 @@ _UPRIGHT = {
     7: PIL.Image.Transpose.TRANSVERSE,
     8: PIL.Image.Transpose.ROTATE_90,
 }
+
+
+@runtime_checkable
+class PictureFile(Protocol):
+    """A file that is open, as `open(path, "rb")` gives it."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read so many bytes; all that are left if negative."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place."""
+
+    def tell(self) -> int:
+        """Return the place."""
 
 
 def decode_image(
@@ -104,8 +119,15 @@ def decode_image(
         ) from error
 
 
-def image_size(data: bytes, *, name: str) -> tuple[int, int]:
+def image_size(data: bytes | PictureFile, *, name: str) -> tuple[int, int]:
     """Height and width that a picture's header states, without decoding pixels.
+
+    Parameters
+    ----------
+    data : bytes or PictureFile
+        The file's contents; of an open file, no more is read than the decoder asks for.
+    name : str
+        What an error calls it.
 
     Raises
     ------
@@ -196,7 +218,7 @@ def encode_grey_jpeg(levels: Grey, *, quality: int) -> bytes:
     return buffer.getvalue()
 
 
-def _opened(data: bytes, *, name: str, max_megapixels: float) -> PIL.Image.Image:
+def _opened(data: bytes | PictureFile, *, name: str, max_megapixels: float) -> PIL.Image.Image:
     if not data:
         raise DataError(f"{name}: the file is empty; get it again or leave it out")
     try:
@@ -204,7 +226,8 @@ def _opened(data: bytes, *, name: str, max_megapixels: float) -> PIL.Image.Image
             # Pillow's own limit warns or raises by its own measure, ours follows below; and it
             # warns of damaged EXIF, which is not used.
             warnings.simplefilter("ignore")
-            picture = PIL.Image.open(io.BytesIO(data))
+            file = io.BytesIO(data) if isinstance(data, bytes) else cast(IO[bytes], data)
+            picture = PIL.Image.open(file)
     except PIL.Image.DecompressionBombError as error:
         raise _too_large(name, str(error), max_megapixels) from error
     except PIL.UnidentifiedImageError as error:

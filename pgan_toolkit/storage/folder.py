@@ -7,12 +7,12 @@ from typing import ClassVar, Literal
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError, UsageError
-from pgan_toolkit.imaging import decode_image, encode_png, image_size
+from pgan_toolkit.imaging import decode_image, encode_png
 from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
-from pgan_toolkit.storage.encodings import encoding_of
+from pgan_toolkit.storage.headers import read_header
 from pgan_toolkit.storage.keys import LABELS_FILE, index_pictures
 from pgan_toolkit.storage.labels import format_labels, parse_labels
-from pgan_toolkit.storage.reading import read_file
+from pgan_toolkit.storage.reading import open_file, read_file
 from pgan_toolkit.storage.records import Record
 
 __all__ = ["FolderSink", "FolderSource", "list_files"]
@@ -53,9 +53,11 @@ class FolderSource(StoredSource):
         return decode_image(self._encoded(index), name=self._name(index))
 
     def _inspect(self, index: int) -> PictureInfo:
-        data = self._encoded(index)
-        height, width = image_size(data, name=self._name(index))
-        return PictureInfo(height, width, len(data), encoding_of(data))
+        path = self.path / self._files[index]
+        height, width, encoding = read_header(
+            lambda: open_file(path), lambda: read_file(path), name=str(path)
+        )
+        return PictureInfo(height, width, path.stat().st_size, encoding)
 
     def _encoded(self, index: int) -> bytes:
         return read_file(self.path / self._files[index])

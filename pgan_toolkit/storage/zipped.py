@@ -3,15 +3,14 @@
 import contextlib
 import os
 import zipfile
-import zlib
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError
-from pgan_toolkit.imaging import decode_image, encode_png, image_size
+from pgan_toolkit.imaging import decode_image, encode_png
 from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
-from pgan_toolkit.storage.encodings import encoding_of
+from pgan_toolkit.storage.headers import READ_ERRORS, header_of, read_header
 from pgan_toolkit.storage.keys import LABELS_FILE, index_pictures
 from pgan_toolkit.storage.labels import format_labels, parse_labels
 from pgan_toolkit.storage.records import Record
@@ -21,16 +20,7 @@ __all__ = ["ZipSink", "ZipSource"]
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can hold
 _UNIX = 3
 _MODE = 0o100644 << 16
-_READ_ERRORS = (
-    OSError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_SMALL_BYTES = 1 << 16  # such members are read whole sooner than opened
 
 
 class ZipSource(StoredSource):
@@ -73,10 +63,14 @@ class ZipSource(StoredSource):
         return decode_image(self._encoded(index), name=self._name(index))
 
     def _inspect(self, index: int) -> PictureInfo:
-        data = self._encoded(index)
-        height, width = image_size(data, name=self._name(index))
-        stored = self._file().getinfo(self._files[index]).compress_size
-        return PictureInfo(height, width, stored, encoding_of(data))
+        member, name = self._file().getinfo(self._files[index]), self._name(index)
+        if member.file_size <= _SMALL_BYTES:
+            height, width, encoding = header_of(self._encoded(index), name=name)
+        else:
+            height, width, encoding = read_header(
+                lambda: self._file().open(member), lambda: self._encoded(index), name=name
+            )
+        return PictureInfo(height, width, member.compress_size, encoding)
 
     def _encoded(self, index: int) -> bytes:
         return self._member(self._files[index])
@@ -89,7 +83,7 @@ class ZipSource(StoredSource):
         if self._open_file is None or self._open_file[0] != os.getpid():
             try:
                 self._open_file = (os.getpid(), zipfile.ZipFile(self.path))
-            except _READ_ERRORS as error:
+            except READ_ERRORS as error:
                 raise DataError(
                     f"{self.path}: the zip file is damaged or incomplete ({error}); "
                     "get or make it again"
@@ -100,7 +94,7 @@ class ZipSource(StoredSource):
         file = self._file()
         try:
             return file.read(name)
-        except _READ_ERRORS as error:
+        except READ_ERRORS as error:
             raise DataError(
                 f"{self.path}: {name}: damaged in the zip file ({error}); get or make it again"
             ) from error
