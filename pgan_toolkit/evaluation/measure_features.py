@@ -12,7 +12,7 @@ from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.features import FeatureSet
 from pgan_toolkit.metrics.result import Result
 
-__all__ = ["compare_features", "extract_features", "noted"]
+__all__ = ["compare_features", "extract_features", "keep_features", "known_features", "noted"]
 
 
 def extract_features(
@@ -45,7 +45,7 @@ def extract_features(
     SetupError
         The device's memory does not suffice for one image.
     """
-    found = None if cache is None or logits else _looked_up(stream, extractor, cache)
+    found = None if cache is None or logits else known_features(stream, extractor, cache=cache)
     if found is not None:
         return found
     features = FeatureSet()
@@ -60,14 +60,7 @@ def extract_features(
             else:
                 features.update(extractor.features(batch.images), first=batch.first)
     if cache is not None and not logits:
-        rows_kept = features.features()
-        cache.store(
-            # Of what was read just now: a picture may have changed since it was looked up.
-            _key(stream, extractor),
-            [("features", rows_kept)],
-            {"sizes": [[*size, count] for size, count in stream.sizes.items()]},
-            size_bytes=rows_kept.nbytes,
-        )
+        keep_features(stream, features, extractor, cache=cache)
     return features
 
 
@@ -129,15 +122,40 @@ def noted(
     return result.warned(*pair_warnings(real, fake))
 
 
-def _looked_up(
-    stream: ImageStream, extractor: FeatureExtractor, cache: StatisticsCache
+def known_features(
+    stream: ImageStream, extractor: FeatureExtractor, *, cache: StatisticsCache
 ) -> FeatureSet | None:
+    """Return the features of the very pictures of a set that were extracted before; None if none.
+
+    Raises
+    ------
+    DataError
+        A picture cannot be read.
+    """
     found = cache.load(_key(stream, extractor), _restored)
     if found is None:
         return None
     features, sizes = found
     stream.recall_sizes(sizes)
     return features
+
+
+def keep_features(
+    stream: ImageStream,
+    features: FeatureSet,
+    extractor: FeatureExtractor,
+    *,
+    cache: StatisticsCache,
+) -> None:
+    """Keep the features of a set that was read just now, for `known_features`."""
+    rows = features.features()
+    cache.store(
+        # Of what was read just now: a picture may have changed since it was looked up.
+        _key(stream, extractor),
+        [("features", rows)],
+        {"sizes": [[*size, count] for size, count in stream.sizes.items()]},
+        size_bytes=rows.nbytes,
+    )
 
 
 def _restored(entry: Entry) -> tuple[FeatureSet, Mapping[tuple[int, int], int]]:

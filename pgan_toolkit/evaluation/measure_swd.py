@@ -24,7 +24,7 @@ from pgan_toolkit.metrics.swd import SlicedWasserstein
 from pgan_toolkit.metrics.swd_comparison import swd_floor
 from pgan_toolkit.metrics.swd_statistics import SwdStatistics
 
-__all__ = ["SwdMeasurement", "measure_swd"]
+__all__ = ["SwdMeasurement", "keep_patches", "known_patches", "measure_swd"]
 
 _IMAGES_A_CHUNK = 256
 
@@ -109,22 +109,41 @@ def _real_side(
     device: torch.device | str,
     cache: StatisticsCache | None,
 ) -> SwdStatistics:
-    if cache is not None:
-        found = cache.load(_key(stream, settings), lambda entry: _restored(entry, settings))
-        if found is not None:
-            stream.recall_sizes({stream.size: len(stream)})
-            return found
+    found = None if cache is None else known_patches(stream, settings, cache=cache)
+    if found is not None:
+        return found
     statistics = SwdStatistics(settings, side="real")
     feed(stream, statistics, label="real", device=device)
     if cache is not None:
-        # The key of what was read just now: a picture may have changed since it was looked up.
-        cache.store(
-            _key(stream, settings),
-            _chunks(statistics),
-            {"size": list(stream.size), "images": len(statistics)},
-            size_bytes=_size_bytes(statistics),
-        )
+        keep_patches(stream, statistics, cache=cache)
     return statistics
+
+
+def known_patches(
+    stream: ImageStream, settings: SwdSettings, *, cache: StatisticsCache
+) -> SwdStatistics | None:
+    """Return the patches of the very pictures of a real set that were cut before; None if none.
+
+    Raises
+    ------
+    DataError
+        A picture cannot be read.
+    """
+    found = cache.load(_key(stream, settings), lambda entry: _restored(entry, settings))
+    if found is not None:
+        stream.recall_sizes({stream.size: len(stream)})
+    return found
+
+
+def keep_patches(stream: ImageStream, statistics: SwdStatistics, *, cache: StatisticsCache) -> None:
+    """Keep the patches of a real set that was read just now, for `known_patches`."""
+    cache.store(
+        # The key of what was read just now: a picture may have changed since it was looked up.
+        _key(stream, statistics.settings),
+        _chunks(statistics),
+        {"size": list(stream.size), "images": len(statistics)},
+        size_bytes=_size_bytes(statistics),
+    )
 
 
 def _key(stream: ImageStream, settings: SwdSettings) -> str:

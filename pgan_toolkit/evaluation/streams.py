@@ -159,7 +159,10 @@ class ImageStream:
         self._sizes = Counter(sizes)
 
     def take(self, images: int) -> "ImageStream":
-        """Return a stream of so many of these pictures at most, as the seed chooses them."""
+        """Return a stream of so many of these pictures at most, as the seed chooses them.
+
+        What was read of these is known of those. Fewer are always a subset of more.
+        """
         if images >= len(self):
             return self
         used = frozenset(self.indices)
@@ -168,6 +171,11 @@ class ImageStream:
         taken.indices = tuple(sorted(drawn[:images]))
         taken.__dict__.pop("size", None)
         taken._sizes, taken._identities = Counter(), None
+        if self._identities is not None:
+            known = dict(zip(self.indices, self._identities, strict=True))
+            taken._identities = [known[index] for index in taken.indices]
+        if len(self._sizes) == 1:
+            taken._sizes = Counter(dict.fromkeys(self._sizes, len(taken)))
         return taken
 
     def key(self, position: int) -> str:

@@ -53,6 +53,9 @@ class Result:
         Name and SHA-256 digest of the network that gave the features; None where there is none.
     versions : Mapping of str to str
         Of the libraries that computed it.
+    repeats : Mapping of str to tuple of float
+        Component -> its values in each repeat, whose mean it is; empty where there are no repeats.
+        With the same seed and the same real images, those of two results are paired.
     warnings : tuple of str
         How the published protocol was not followed; empty if it was.
     """
@@ -69,6 +72,7 @@ class Result:
     seed: int | None = None
     extractor: str | None = None
     versions: Mapping[str, str] = field(default_factory=library_versions)
+    repeats: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     def warned(self, *warnings: str) -> "Result":
@@ -90,5 +94,6 @@ class Result:
             "seed": self.seed,
             "extractor": self.extractor,
             "versions": dict(self.versions),
+            "repeats": {name: list(values) for name, values in self.repeats.items()},
             "warnings": list(self.warnings),
         }

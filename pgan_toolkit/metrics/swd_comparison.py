@@ -179,6 +179,9 @@ class _Pair:
             images={"real": images or len(self.real), "fake": images or len(self.fake)},
             convention=_convention(settings),
             seed=settings.seed,
+            repeats={
+                name: tuple(values.tolist()) for name, values in zip(names, levels.T, strict=True)
+            },
             warnings=(*_protocol_warnings(settings, images or len(self.fake)), *self._flat()),
         )
 
