@@ -11,6 +11,9 @@ install_import_hook(
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
 )
 
+pytest_plugins = ("small_networks",)
+"""Fixtures of the trainer's networks, beside this file."""
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
