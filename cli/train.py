@@ -1,6 +1,8 @@
 """`pgan-toolkit train`."""
 
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +51,9 @@ Examples:
     help="Change a setting of the preset; may be repeated.",
 )
 @device_option
-@click.option("--workers", type=click.IntRange(min=1), help="Threads that decode.  [default: 8]")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Threads that decode.  [default: 1 a core]"
+)
 @click.option(
     "--cache/--no-cache",
     default=True,
@@ -111,14 +115,11 @@ def train(  # noqa: PLR0913 - one argument an option
         mode="quiet" if quiet else "auto",
     )
     if dry_run:
-        _print_plan(settings, data, options)
-        return
-    if profile is not None:
-        _print_profile(settings, data, profile, options)
-        return
-    _run(settings, changes, data, out, resume=resume, checkpoint=checkpoint, options=options)
-    if not quiet:
-        click.echo(f"{resume or out}: trained for {settings.schedule.total_kimg:,g} kimg")
+        _print_plan(settings, data, out, resume=resume, options=options)
+    elif profile is not None:
+        _print_profile(settings, data, profile, resume=resume, options=options)
+    else:
+        _run(settings, changes, data, out, resume=resume, checkpoint=checkpoint, options=options)
 
 
 def _print_presets(summaries: Mapping[str, str]) -> None:
@@ -169,26 +170,61 @@ def _settings(preset: str | None, changes: Sequence[str], *, resume: Path | None
     return change_settings(read_settings(folder.settings), changes)
 
 
-def _print_plan(settings: "RunSettings", data: Path | None, options: "RunOptions") -> None:
+def _print_plan(
+    settings: "RunSettings",
+    data: Path | None,
+    out: Path | None,
+    *,
+    resume: Path | None,
+    options: "RunOptions",
+) -> None:
+    from reference_trainer.runs import RunFolder, check_new
     from reference_trainer.training import check_reals, describe_run, joined_world
 
     with joined_world(options.device) as world:
+        if out is not None:
+            check_new(RunFolder(out))
         label_count = 0
-        if data is not None:
-            reals = check_reals(settings, data=data, options=options, world=world)
+        place = data or _data_of(resume)
+        if place is None and settings.data.conditional:
+            raise UsageError(
+                "--dry-run: networks of a run with labels (conditional=true) depend on how many "
+                "there are; give --data too"
+            )
+        if place is not None:
+            dry = replace(options, cache=False)  # which nothing is written to
+            reals = check_reals(settings, data=place, options=dry, world=world)
             label_count = reals.label_count
-            click.echo(f"{data}: {len(reals):,} pictures, {label_count} labels")
-        click.echo(describe_run(settings, label_count=label_count, world_size=world.size))
+            _print(f"{place}: {len(reals):,} pictures, {label_count} labels")
+        _print(describe_run(settings, label_count=label_count, world_size=world.size))
 
 
 def _print_profile(
-    settings: "RunSettings", data: Path | None, steps: int, options: "RunOptions"
+    settings: "RunSettings",
+    data: Path | None,
+    steps: int,
+    *,
+    resume: Path | None,
+    options: "RunOptions",
 ) -> None:
     from reference_trainer.training import profile_steps
 
-    if data is None:
+    place = data or _data_of(resume)
+    if place is None:
         raise UsageError(f"--profile {steps}: --data is missing")
-    click.echo(profile_steps(settings, data=data, steps=steps, options=options))
+    _print(profile_steps(settings, data=place, steps=steps, options=options))
+
+
+def _data_of(run: Path | None) -> Path | None:
+    from reference_trainer.runs import RunFolder, read_data_facts
+
+    return None if run is None else Path(read_data_facts(RunFolder(run)).path)
+
+
+def _print(text: str) -> None:
+    """Print, in the first of the processes that torchrun started."""
+    if os.environ.get("RANK", "0") == "0":
+        click.echo(text)
 
 
 def _run(

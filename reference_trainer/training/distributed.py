@@ -24,7 +24,9 @@ __all__ = ["World", "joined_world", "module_digest"]
 _BUCKET_NUMBERS = 1 << 23
 """Numbers that travel together: 32 MiB of float32 fill a link, and are little memory."""
 
-_TIMEOUT_S = 600.0
+_TIMEOUT_S = 2 * 3600.0
+"""One process reduces all pictures, or measures, while the others wait. A process that ends is told
+of at once, by torchrun or by the connection."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from pgan_toolkit.errors import DataError
 from reference_trainer import losses
 from reference_trainer.configuration.settings import LossSettings
 from reference_trainer.training.microbatches import Microbatch
+from reference_trainer.training.precision import derivable_twice
 
 __all__ = ["Judge", "Learner", "Painter", "Verdict"]
 
@@ -117,11 +118,12 @@ class Learner:
         )
 
     def _judge_is_smoothed(self, batch: Microbatch, mixed: Tensor) -> dict[str, Tensor]:
-        norms = losses.gradient_norms(_exact(self.judge(mixed).scores), mixed)
-        penalty = losses.gradient_penalty(
-            norms, weight=self.settings.penalty_weight, target=self.settings.penalty_target
-        )
-        _backward(penalty * batch.part, self.judge_weights)
+        with derivable_twice(mixed):
+            norms = losses.gradient_norms(_exact(self.judge(mixed).scores), mixed)
+            penalty = losses.gradient_penalty(
+                norms, weight=self.settings.penalty_weight, target=self.settings.penalty_target
+            )
+            _backward(penalty * batch.part, self.judge_weights)
         return _noted(batch, penalty=penalty, gradient_norm=norms.mean())
 
     def _judged(self, images: Tensor, labels: Tensor | None) -> _Judged:

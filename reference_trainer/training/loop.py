@@ -1,26 +1,33 @@
 """The loop of a run: steps, and all that is due between them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from pgan_toolkit.errors import DataError, Interrupted, SetupError
+from pgan_toolkit.devices import whole_float32
+from pgan_toolkit.errors import DataError, Interrupted
 from pgan_toolkit.metrics import Result
 from pgan_toolkit.runs import StopRequests
 from reference_trainer.configuration import RunSettings
-from reference_trainer.reals import BatchPlan, RealImages, RealLoader
+from reference_trainer.reals import BatchPlan, RealBatch, RealImages, RealLoader
 from reference_trainer.runs import Checkpoints, TrainingState
-from reference_trainer.sampling import Sampler, SamplerInfo, labels_of_seeds, latents_of_seeds
+from reference_trainer.sampling import Sampler, SamplerInfo
 from reference_trainer.schedule import Phase, divide_minibatch, phase_at
 from reference_trainer.training.distributed import World
 from reference_trainer.training.measurements import Measurements
+from reference_trainer.training.memory import enough_memory
 from reference_trainer.training.reporting import Reporter
 from reference_trainer.training.step import TrainingStep
 
 __all__ = ["Position", "Session", "begin", "is_due", "plans", "train_to_end"]
+
+
+_STEPS_UNHEARD = 10
+"""Steps between two questions to all processes, for each of which a GPU's queue runs empty."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Position:
 
     def after_step(self, phase: Phase, settings: RunSettings) -> "Position":
         """Return where the run is after one more step."""
-        reals = phase.minibatch_size * settings.optimization.discriminator_steps
+        reals = phase.minibatch_size * _updates(settings)
         return Position(self.shown + reals, self.steps + 1)
 
 
@@ -50,7 +57,7 @@ def plans(settings: RunSettings, start: Position, *, world: World) -> Iterator[B
     while True:
         phase = phase_at(position.shown, settings)
         share = divide_minibatch(phase.minibatch_size, settings, world_size=world.size).share
-        for repeat in range(settings.optimization.discriminator_steps):
+        for repeat in range(_updates(settings)):
             first = position.shown + repeat * phase.minibatch_size
             yield BatchPlan(first + world.rank * share, share, phase.resolution)
         position = position.after_step(phase, settings)
@@ -101,12 +108,24 @@ class Session:
         return Sampler(generator, info, device=self.world.device)
 
     def pictures(self, phase: Phase, seeds: Sequence[int]) -> Tensor:
-        """Return the pictures of these seeds, uint8 (N, 3, R, R)."""
-        sampler = self.sampler(phase)
-        latents = latents_of_seeds(seeds, latent_size=sampler.info.latent_size)
-        return sampler.pictures(
-            latents, labels_of_seeds(seeds, label_count=sampler.info.label_count)
-        )
+        """Return the pictures of these seeds, uint8 (N, 3, R, R), on the CPU."""
+        with whole_float32():  # as `open_sampler` draws them
+            return self.sampler(phase).of_seeds(seeds)
+
+    def saved_at(self, position: Position) -> Path:
+        """Return where the state at a position is, or would be."""
+        return self.checkpoints.folder.checkpoint(position.shown / 1000)
+
+    def go_on(self, change: str = "") -> str:
+        """Say how to go on with the run, and " --set NAME=VALUE"."""
+        return f"go on with `pgan-toolkit train --resume {self.checkpoints.folder.path}{change}`"
+
+    def remedy(self, change: str) -> str:
+        """Say where the run is saved, and how to go on with a change."""
+        latest = self.checkpoints.latest()
+        if latest is None:
+            return f"nothing is saved yet: begin anew{change and ' with'}{change}"
+        return f"the run is saved in {latest}: {self.go_on(change)}"
 
 
 def begin(session: Session) -> None:
@@ -115,10 +134,11 @@ def begin(session: Session) -> None:
         return
     columns, rows = session.reporter.grid
     some = range(min(columns * rows, len(session.reals)))
-    images = session.reals.pictures(some, session.settings.data.resolution)
-    blank = images.new_zeros((columns * rows - len(some), *images.shape[1:]))
-    session.reporter.reals(torch.cat([images, blank]))
-    _draw(session, phase_at(0, session.settings), Position())
+    with session.reporter.paused():
+        images = session.reals.pictures(some, session.settings.data.resolution)
+        blank = images.new_zeros((columns * rows - len(some), *images.shape[1:]))
+        session.reporter.reals(torch.cat([images, blank]))
+        _draw(session, phase_at(0, session.settings), Position())
 
 
 def train_to_end(session: Session, position: Position) -> Position:
@@ -148,49 +168,22 @@ def train_to_end(session: Session, position: Position) -> Position:
     ):
         while position.shown < total:
             phase = phase_at(position.shown, settings)
+            reals = _reals(session, loader, position)
             with _enough_memory(session, phase):
-                values = session.step.run(phase, step=position.steps, reals=loader.__next__)
+                values = session.step.run(phase, step=position.steps, reals=reals.__next__)
             before, position = position, position.after_step(phase, settings)
             if session.reporter is not None:
                 session.reporter.step(values, reals=position.shown - before.shown)
-            stopped = world.any(stops.received)
-            _after_step(session, phase, before, position, stopped=stopped)
-            if stopped:
+            stopped = _hears(world, position) and world.any(stops.received)
+            _after_step(session, phase, before, position, stops=stops, stopped=stopped)
+            if stopped and position.shown < total:
                 raise Interrupted(
-                    f"stopped at kimg {position.shown / 1000:,.1f} and saved; go on with "
-                    f"`pgan-toolkit train --resume {session.checkpoints.folder.path}`"
+                    f"stopped at kimg {position.shown / 1000:,.3f} and saved; {session.go_on()}"
                 )
-    return position
-
-
-def _after_step(
-    session: Session, phase: Phase, before: Position, position: Position, *, stopped: bool
-) -> None:
-    """Do all that is due after a step."""
-    output = session.settings.output
-    following = phase_at(position.shown, session.settings)
-    if following.index != phase.index and session.settings.schedule.reset_adam:
-        session.step.reset_optimizers()
-    ended = position.shown >= session.settings.schedule.total_kimg * 1000
-
-    def due(kimg: float) -> bool:
-        return ended or is_due(kimg, before.shown, position.shown)
-
-    measuring = output.metrics_kimg > 0 and due(output.metrics_kimg)
-    # Where a new resolution does not fit into memory, the run is to go on from here.
-    growing = following.resolution != phase.resolution
-    saving = due(output.checkpoint_kimg) or measuring or growing or stopped
-    if saving or due(output.tick_kimg):
-        _tick(session, phase, position)
     if session.reporter is not None:
-        with session.reporter.paused():
-            if due(output.picture_kimg) or growing:
-                _draw(session, phase, position)
-            results = _measure(session, phase, position) if measuring else {}
-            if saving:
-                _save(session, position, results)
-    if saving:
-        session.world.wait()
+        kimg = position.shown / 1000
+        session.reporter.note(f"{session.checkpoints.folder.path}: trained for {kimg:,.1f} kimg")
+    return position
 
 
 def is_due(every_kimg: float, before: int, shown: int) -> bool:
@@ -199,18 +192,76 @@ def is_due(every_kimg: float, before: int, shown: int) -> bool:
     return shown // every > before // every
 
 
+def _reals(session: Session, loader: RealLoader, position: Position) -> Iterator[RealBatch]:
+    """Take a step's reals before it begins: a damaged picture leaves a whole state behind."""
+    try:
+        return iter([next(loader) for _ in range(_updates(session.settings))])
+    except DataError as error:
+        if not session.saved_at(position).exists():
+            _save(session, position, {})
+        raise DataError(
+            f"{error}. The run is saved up to there: restore that picture as it was when the run "
+            f"began, then {session.go_on()}"
+        ) from error
+
+
+def _hears(world: World, position: Position) -> bool:
+    """Whether all processes ask one another now if one of them is to stop."""
+    return world.size == 1 or position.steps % _STEPS_UNHEARD == 0
+
+
+def _after_step(
+    session: Session,
+    phase: Phase,
+    before: Position,
+    position: Position,
+    *,
+    stops: StopRequests,
+    stopped: bool,
+) -> None:
+    """Do all that is due after a step."""
+    schedule, output = session.settings.schedule, session.settings.output
+    following = phase_at(position.shown, session.settings)
+    if following.index != phase.index and schedule.reset_adam:
+        session.step.reset_optimizers()
+    ended = position.shown >= schedule.total_kimg * 1000
+
+    def due(kimg: float) -> bool:
+        return ended or is_due(kimg, before.shown, position.shown)
+
+    # Where a new resolution does not fit into memory, the run is to go on from here.
+    growing = following.resolution != phase.resolution
+    measuring = output.metrics_kimg > 0 and due(output.metrics_kimg)
+    drawing = due(output.picture_kimg) or growing
+    saving = due(output.checkpoint_kimg) or measuring or growing or stopped
+    if not (saving or drawing or due(output.tick_kimg)):
+        return
+    _tick(session, phase, position)
+    if session.reporter is not None:
+        # Pictures are those that the checkpoint of this position gives.
+        with session.reporter.paused(), _enough_memory(session, following):
+            if drawing:
+                _draw(session, following, position)
+            results = _measure(session, following, position, stops) if measuring else {}
+            if saving:
+                _save(session, position, results)
+    if saving:
+        session.world.wait()
+
+
 def _tick(session: Session, phase: Phase, position: Position) -> None:
     row = {} if session.reporter is None else session.reporter.tick(phase, shown=position.shown)
     if session.step.finite():
         return
-    if session.reporter is not None:
-        _save(session, position, {})
+    _save(session, position, {})
+    session.world.wait()  # torchrun ends all others as soon as one has failed
     numbers = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if "loss" in name)
     raise DataError(
-        f"kimg {position.shown / 1000:,.1f} ({phase.resolution}x{phase.resolution}): a loss or a "
-        f"gradient was not finite ({numbers}); weights as they were before that step are in "
-        f"{session.checkpoints.latest()}. Resume with --set precision=float32 or from an earlier "
-        "checkpoint (--checkpoint), or begin a run of a lower learning_rate"
+        f"kimg {position.shown / 1000:,.3f} ({phase.resolution}x{phase.resolution}): since the "
+        f"line of the log before, a loss or a gradient was not finite ({numbers}); weights as they "
+        f"were before that step are in {session.saved_at(position)}. Resume with --set "
+        "precision=float32 or from an earlier checkpoint (--checkpoint), or begin a run of a lower "
+        "learning_rate"
     )
 
 
@@ -221,32 +272,23 @@ def _draw(session: Session, phase: Phase, position: Position) -> None:
         session.reporter.pictures(images, shown=position.shown)
 
 
-def _measure(session: Session, phase: Phase, position: Position) -> Mapping[str, Result]:
+def _measure(
+    session: Session, phase: Phase, position: Position, stops: StopRequests
+) -> Mapping[str, Result]:
     if session.measurements is None or session.reporter is None:
         return {}
-    results = session.measurements.measure(lambda seeds: session.pictures(phase, seeds))
-    session.reporter.measured(results, shown=position.shown, resolution=phase.resolution)
+    results = session.measurements.measure(
+        lambda seeds: session.pictures(phase, seeds), given_up=lambda: stops.received
+    )
+    if results:
+        session.reporter.measured(results, shown=position.shown, resolution=phase.resolution)
     return results
 
 
-@contextmanager
-def _enough_memory(session: Session, phase: Phase) -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        division = divide_minibatch(
-            phase.minibatch_size, session.settings, world_size=session.world.size
-        )
-        raise SetupError(
-            f"{session.world.device}: out of memory at {phase.resolution}x{phase.resolution} with "
-            f"{division.microbatch} pictures at once; the run is saved in "
-            f"{session.checkpoints.latest()}: go on with `pgan-toolkit train --resume "
-            f"{session.checkpoints.folder.path} --set microbatch_size="
-            f"{max(division.microbatch // 2, 1)}`, or on a GPU with more memory"
-        ) from error
-
-
 def _save(session: Session, position: Position, results: Mapping[str, Result]) -> None:
+    """Keep the state, in the process that writes."""
+    if session.reporter is None:
+        return
     state = TrainingState(
         images_shown=position.shown,
         steps=position.steps,
@@ -256,3 +298,12 @@ def _save(session: Session, position: Position, results: Mapping[str, Result]) -
         device=str(session.world.device),
     )
     session.checkpoints.save(session.step.parts(), state)
+
+
+def _enough_memory(session: Session, phase: Phase) -> AbstractContextManager[None]:
+    return enough_memory(phase, session.settings, world=session.world, remedy=session.remedy)
+
+
+def _updates(settings: RunSettings) -> int:
+    """Minibatches of reals a step."""
+    return settings.optimization.discriminator_steps

@@ -16,7 +16,7 @@ class RunOptions:
     device : str
         "auto", "cpu", "cuda" or "cuda:N"; a process of torchrun takes the GPU of its local rank.
     workers : int | None
-        Threads that decode pictures; None: one a core, at most 8.
+        Threads that decode pictures, of each process; None: one a core.
     cache : bool
         Keep reduced copies of the pictures on disk.
     tensorboard : bool

@@ -1,5 +1,6 @@
 """Where the time of a step goes."""
 
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +10,10 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from reference_trainer.configuration import RunSettings
-from reference_trainer.reals import RealBatch, RealLoader
-from reference_trainer.schedule import Phase, phase_at, phases
-from reference_trainer.training.distributed import joined_world
-from reference_trainer.training.loop import Position, plans
+from reference_trainer.reals import BatchPlan, RealBatch, RealLoader
+from reference_trainer.schedule import Phase, divide_minibatch, phase_at, phases
+from reference_trainer.training.distributed import World, joined_world
+from reference_trainer.training.memory import enough_memory
 from reference_trainer.training.options import RunOptions
 from reference_trainer.training.start import check_reals, prepared_step
 from reference_trainer.training.step import TrainingStep
@@ -38,7 +39,7 @@ class _Reals:
 
 
 def profile_steps(settings: RunSettings, *, data: Path, steps: int, options: RunOptions) -> str:
-    """Train some steps from random weights in the run's last phase; nothing is written.
+    """Train some steps from random weights in the run's last phase; no run is begun.
 
     Parameters
     ----------
@@ -54,8 +55,8 @@ def profile_steps(settings: RunSettings, *, data: Path, steps: int, options: Run
     Returns
     -------
     str
-        Seconds a kimg, the share in which the step waited for pictures, and the operations that
-        took most of the time.
+        Milliseconds a step, seconds a kimg, the share in which the step waited for pictures, and
+        the operations that took most of the time.
 
     Raises
     ------
@@ -65,10 +66,11 @@ def profile_steps(settings: RunSettings, *, data: Path, steps: int, options: Run
     with joined_world(options.device) as world:
         reals = check_reals(settings, data=data, options=options, world=world)
         step = prepared_step(settings, reals, world=world)
-        position = Position(shown=round(phases(settings)[-1].to_kimg * 1000) - 1)
-        phase = phase_at(position.shown, settings)
-        plan = plans(settings, position, world=world)
-        with RealLoader(reals, plan, device=world.device) as loader:
+        phase = phase_at(round(phases(settings)[-1].to_kimg * 1000) - 1, settings)
+        with (
+            RealLoader(reals, _plans(phase, settings, world=world), device=world.device) as loader,
+            enough_memory(phase, settings, world=world, remedy=lambda change: f"retry{change}"),
+        ):
             source = _Reals(loader)
             _run(step, phase, source, steps=_WARM_UP_STEPS, device=world.device)
             source.waited_s = 0.0
@@ -86,6 +88,13 @@ def profile_steps(settings: RunSettings, *, data: Path, steps: int, options: Run
         f"pictures\n"
         f"{operations}"
     )
+
+
+def _plans(phase: Phase, settings: RunSettings, *, world: World) -> Iterator[BatchPlan]:
+    """Yield minibatch after minibatch of one phase, for as long as it may take."""
+    share = divide_minibatch(phase.minibatch_size, settings, world_size=world.size).share
+    for first in itertools.count(world.rank * share, phase.minibatch_size):
+        yield BatchPlan(first, share, phase.resolution)
 
 
 def _run(

@@ -108,6 +108,7 @@ class Reporter:
             The line.
         """
         means = self._log.means()  # waits for the device
+        del means["steps_per_s"]  # of all the time, with what is no training; see sec_per_kimg
         now = time.perf_counter()
         seconds = now - self._last_s - self._paused_s
         reals = max(shown - self._last_shown, 1)

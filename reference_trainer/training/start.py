@@ -1,16 +1,18 @@
 """Beginning a run, and going on with one."""
 
+import errno
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
 from pgan_toolkit.caches import cache_folder
-from pgan_toolkit.errors import DataError
+from pgan_toolkit.errors import DataError, SetupError
 from pgan_toolkit.randomness import generator
 from pgan_toolkit.runs import pictures_digest
-from pgan_toolkit.storage import open_source
+from pgan_toolkit.storage import StoredSource, open_source
 from reference_trainer.configuration import RunSettings, change_settings, read_settings
 from reference_trainer.networks import build_networks
 from reference_trainer.reals import RealImages
@@ -26,17 +28,18 @@ from reference_trainer.runs import (
     note_resume,
     read_data_facts,
 )
+from reference_trainer.sampling import parse_grid
 from reference_trainer.schedule import check_divisions, phases
 from reference_trainer.training.distributed import World, joined_world, module_digest
 from reference_trainer.training.loop import Position, Session, begin, train_to_end
-from reference_trainer.training.measurements import Measurements
+from reference_trainer.training.measurements import Measurements, check_measurable
 from reference_trainer.training.options import RunOptions
 from reference_trainer.training.reporting import Reporter
 from reference_trainer.training.step import TrainingStep
 
-_BEGINNING = Position()
-
 __all__ = ["begin_training", "check_reals", "prepared_step", "resume_training"]
+
+_BEGINNING = Position()
 
 
 def begin_training(
@@ -78,7 +81,7 @@ def begin_training(
         step = prepared_step(settings, reals, world=world)
         facts = _facts(reals)
         checkpoints = Checkpoints(folder, settings=settings, data=facts)
-        with _held(folder, world):
+        with _held(folder, world), _room_told(folder):
             if world.rank == 0:
                 begin_run(folder, settings, data=facts, device=world.device, world_size=world.size)
             with _session(settings, step, reals, checkpoints, world, options) as session:
@@ -128,17 +131,12 @@ def resume_training(
     folder = RunFolder(out)
     place = data or Path(read_data_facts(folder).path)
     settings = change_settings(read_settings(folder.settings), changes)
-    begun = checkpoint or newest_checkpoint(folder)
-    with joined_world(options.device) as world, _held(folder, world):
-        reals = check_reals(settings, data=place, options=options, world=world)
+    with joined_world(options.device) as world, _held(folder, world), _room_told(folder):
+        begun = checkpoint or _newest(folder)
+        reals = check_reals(settings, data=_there(place), options=options, world=world)
         step = prepared_step(settings, reals, world=world)
         facts = _facts(reals)
         checkpoints = Checkpoints(folder, settings=settings, data=facts)
-        if begun is None:
-            raise DataError(
-                f"{folder.path}: has no checkpoint, for it was stopped before the first; remove "
-                "the folder and begin anew"
-            )
         saved = checkpoints.load(begun, step.parts())
         step.load_state(saved.state.step_state)
         position = Position(saved.state.images_shown, saved.state.steps)
@@ -156,22 +154,25 @@ def resume_training(
 def check_reals(
     settings: RunSettings, *, data: Path, options: RunOptions, world: World
 ) -> RealImages:
-    """Open the pictures of a run, and see that they fit its settings.
+    """Open the pictures of a run, and see that they and all that is asked for fit its settings.
 
     Raises
     ------
     UsageError
-        A minibatch does not divide over the GPUs.
+        A minibatch does not divide over the GPUs, a metric takes no pictures of that size, or a
+        grid is too large.
     DataError
         The pictures cannot be used, or are too few for a minibatch.
     SetupError
-        The cache of reduced pictures cannot be written.
+        The cache of reduced pictures cannot be written, or TensorBoard is missing.
     """
     check_divisions(settings, world_size=world.size)
+    source = open_source(data)
+    _check_output(settings, source, options)
     if world.rank > 0:
         world.wait()  # until the first process has filled the cache
     reals = RealImages(
-        open_source(data),
+        source,
         settings=settings.data,
         seed=settings.seed,
         cache=cache_folder("reals") if options.cache else None,
@@ -202,6 +203,47 @@ def prepared_step(settings: RunSettings, reals: RealImages, *, world: World) -> 
         module_digest(networks.generator, networks.discriminator), "the first weights"
     )
     return TrainingStep(networks, settings, world=world, label_count=reals.label_count)
+
+
+def _check_output(settings: RunSettings, source: StoredSource, options: RunOptions) -> None:
+    """Refuse before a run's folder is there what would stop the run later."""
+    parse_grid(settings.output.grid)
+    check_measurable(settings.output, resolution=settings.data.resolution, pictures=len(source))
+    if options.tensorboard and find_spec("tensorboard") is None:
+        raise SetupError(
+            "TensorBoard is not installed; pip install 'pgan-toolkit[tensorboard]', or leave "
+            "--tensorboard out"
+        )
+
+
+def _newest(folder: RunFolder) -> Path:
+    found = newest_checkpoint(folder)
+    if found is None:
+        raise DataError(
+            f"{folder.path}: has no checkpoint, for it was stopped before the first; remove the "
+            "folder and begin anew"
+        )
+    return found
+
+
+def _there(data: Path) -> Path:
+    if not data.exists():
+        raise DataError(f"{data}: the run's pictures are not there; say where they are (--data)")
+    return data
+
+
+@contextmanager
+def _room_told(folder: RunFolder) -> Iterator[None]:
+    """Say how to go on where the disk is full; `Checkpoints` does so itself."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise
+        raise SetupError(
+            f"{error.filename or folder.path}: no space left; make room, then go on with "
+            f"`pgan-toolkit train --resume {folder.path}`"
+        ) from error
 
 
 @contextmanager
