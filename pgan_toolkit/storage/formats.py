@@ -11,13 +11,16 @@ from pgan_toolkit.storage.atomic import put_back
 from pgan_toolkit.storage.base import StoredSink, StoredSource
 from pgan_toolkit.storage.folder import FolderSink, FolderSource, list_files
 from pgan_toolkit.storage.hdf5 import Hdf5MultiresSink, Hdf5Sink, Hdf5Source
+from pgan_toolkit.storage.npy_header import NPY_SIGNATURE
+from pgan_toolkit.storage.npz_members import holds_arrays
+from pgan_toolkit.storage.numpy_arrays import NumpySink, NumpySource
 from pgan_toolkit.storage.plugins import claims_to_be_a_run, open_by_plugin
 from pgan_toolkit.storage.records import ImageSink, ImageSource
 from pgan_toolkit.storage.zipped import ZipSink, ZipSource
 
 __all__ = ["FORMATS", "FormatName", "convert", "guess_format", "open_sink", "open_source"]
 
-FormatName = Literal["folder", "zip", "hdf5", "hdf5-multires"]
+FormatName = Literal["folder", "zip", "hdf5", "hdf5-multires", "numpy"]
 FORMATS: tuple[FormatName, ...] = get_args(FormatName)
 """The formats that can be written; all of them can be read."""
 
@@ -26,8 +29,14 @@ _SINKS: dict[FormatName, type[StoredSink]] = {
     "zip": ZipSink,
     "hdf5": Hdf5Sink,
     "hdf5-multires": Hdf5MultiresSink,
+    "numpy": NumpySink,
 }
-_SUFFIXES: dict[str, FormatName] = {".zip": "zip", ".h5": "hdf5", ".hdf5": "hdf5"}
+_SUFFIXES: dict[str, FormatName] = {
+    ".zip": "zip",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".npz": "numpy",
+}
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 _NOT_YET = {
@@ -36,12 +45,10 @@ _NOT_YET = {
     ".mdb": "LMDB",
     ".lmdb": "LMDB",
     ".tar": "WebDataset",
-    ".npz": "NumPy",
-    ".npy": "NumPy",
 }
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _PART_OF_7Z = re.compile(r"\.7z(\.\d{3})?$")
-_READABLE = "a folder of pictures, a zip file, or an HDF5 file"
+_READABLE = "a folder of pictures, a zip file, an HDF5 file, or NumPy arrays"
 
 
 def open_source(path: Path | str) -> StoredSource:
@@ -121,6 +128,11 @@ def guess_format(path: Path | str) -> FormatName:
         The name has the extension of a format that is not supported.
     """
     suffix = Path(path).suffix.lower()
+    if suffix == ".npy":
+        raise UsageError(
+            f"{path}: keys and labels do not fit into .npy; name it .npz, or name one of the "
+            f"formats {', '.join(FORMATS)}"
+        )
     if suffix in _NOT_YET or suffix == ".7z":
         raise UsageError(
             f"{path}: {_NOT_YET.get(suffix, '7-zip')} cannot be written in this version; "
@@ -185,6 +197,8 @@ def _open_file(path: Path) -> StoredSource:
     suffix = path.suffix.lower()
     if start == _HDF5_SIGNATURE or suffix in {".h5", ".hdf5"}:
         return Hdf5Source(path)
+    if start.startswith(NPY_SIGNATURE) or suffix in {".npy", ".npz"} or holds_arrays(path):
+        return NumpySource(path)
     if start.startswith(_ZIP_SIGNATURES) or suffix == ".zip":
         return ZipSource(path)
     raise DataError(f"{path}: {_what_file(path)}; expected {_READABLE}")

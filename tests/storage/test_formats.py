@@ -256,7 +256,7 @@ def test_format_goes_by_the_name() -> None:
     assert guess_format("faces.v2") == "folder"
 
 
-@pytest.mark.parametrize("name", ["a.tar", "a.tfrecords", "a.lmdb", "a.npz", "a.7z"])
+@pytest.mark.parametrize("name", ["a.tar", "a.tfrecords", "a.lmdb", "a.npy", "a.7z"])
 def test_formats_that_cannot_be_written_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="folder, zip, hdf5, hdf5-multires"):
         open_sink(tmp_path / name)
@@ -272,7 +272,7 @@ def test_remote_places_are_refused(url: str | Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "the folder is empty; expected a folder of pictures, a zip file, or an HDF5 file"),
+        ({}, "the folder is empty; expected a folder of pictures, a zip file, an HDF5 file"),
         ({".hidden.png": b""}, "holds hidden files only"),
         ({"a.txt": b"", "b.txt": b"", "c": b""}, "no pictures, but 2 .txt, 1 without extension"),
         ({"img_celeba.7z.001": b"", "img_celeba.7z.002": b""}, "7z x img_celeba.7z.001"),
