@@ -1,0 +1,145 @@
+"""What each metric makes of what both passes took from the pictures."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TypeVar
+
+from pgan_toolkit.evaluation.comparing.catalogue import METRICS
+from pgan_toolkit.evaluation.comparing.parts import Parts, deviations
+from pgan_toolkit.evaluation.comparing.passes import FakeSide, Passes, RealSide
+from pgan_toolkit.evaluation.comparing.report import Measured
+from pgan_toolkit.evaluation.content import set_digest
+from pgan_toolkit.evaluation.measure_features import noted
+from pgan_toolkit.evaluation.memory import enough_memory
+from pgan_toolkit.evaluation.protocol import about_sets, naming, pair_warnings
+from pgan_toolkit.evaluation.streams import ImageStream
+from pgan_toolkit.metrics.features import Features, FeatureSet
+from pgan_toolkit.metrics.frechet import frechet_distance
+from pgan_toolkit.metrics.inception_score import inception_score
+from pgan_toolkit.metrics.kid import kernel_distance
+from pgan_toolkit.metrics.manifold import precision_recall
+from pgan_toolkit.metrics.result import Result
+from pgan_toolkit.metrics.swd_comparison import compare_swd
+
+__all__ = ["Finishing"]
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Finishing:
+    """The end of an evaluation: the same numbers as each metric gives when it is measured alone.
+
+    Attributes
+    ----------
+    passes : Passes
+        How the sides were read.
+    real : RealSide
+    fake : FakeSide
+    bootstrap : int
+        Of the SWD, as `compare_swd`.
+    """
+
+    passes: Passes
+    real: RealSide
+    fake: FakeSide
+    bootstrap: int = 0
+
+    def measure(self, metric: str) -> Measured:
+        """Return what a metric of `METRICS` found.
+
+        Raises
+        ------
+        DataError
+            It refuses the sets: too few images, say.
+        SetupError
+            The memory of the device does not suffice.
+        """
+        finish: dict[str, Callable[[], Result]] = {
+            "swd": self._swd,
+            "ms-ssim": self._ms_ssim,
+            "fid": lambda: self._of_features("fid", frechet_distance),
+            "kid": lambda: self._of_features("kid", self._kid),
+            "precision-recall": lambda: self._of_features("precision-recall", precision_recall),
+            "inception-score": self._inception_score,
+            "modes": self._modes,
+        }
+        return self._measured(finish[metric]())
+
+    @property
+    def _parts(self) -> Parts:
+        return self.passes.parts
+
+    def _swd(self) -> Result:
+        (real, fake), unequal = self._parts.swd()
+        device = self.passes.device
+        with enough_memory(device), naming(real, fake):
+            result = compare_swd(
+                _there(self.real.patches),
+                _there(self.fake.patches),
+                bootstrap=self.bootstrap,
+                device=device,
+            )
+        result = about_sets(result.warned(*unequal), real, fake)
+        return result.warned(*pair_warnings(real, fake))
+
+    def _ms_ssim(self) -> Result:
+        part = self._parts.of("fake", "ms-ssim")
+        with enough_memory(self.passes.device), naming(part):
+            return about_sets(_there(self.fake.similarity).compute(), part)
+
+    def _modes(self) -> Result:
+        return about_sets(_there(self.fake.modes).compute(), self._parts.of("fake", "modes"))
+
+    def _kid(self, real: Features, fake: Features) -> Result:
+        return kernel_distance(real, fake, seed=self.passes.settings.seed)
+
+    def _of_features(self, metric: str, compare: Callable[[Features, Features], Result]) -> Result:
+        real, fake = self._parts.of("real", metric), self._parts.of("fake", metric)
+        with naming(real, fake):
+            result = compare(
+                _rows(_features(self.real.features), self._parts.real, real),
+                _rows(_features(self.fake.features), self._parts.fake, fake),
+            )
+        return noted(result, _there(self.passes.tools.extractor), real=real, fake=fake)
+
+    def _inception_score(self) -> Result:
+        fake = self._parts.of("fake", "inception-score")
+        with naming(fake):
+            logits = _there(self.fake.features).logits()
+            result = inception_score(_rows(logits, self._parts.fake, fake))
+        return noted(result, _there(self.passes.tools.extractor), fake=fake)
+
+    def _measured(self, result: Result) -> Measured:
+        drawn = {"settings": asdict(self.passes.settings), "bootstrap": self.bootstrap}
+        return Measured(
+            result=result,
+            deviations=deviations(
+                result, images=self._parts.images, extractor=self.passes.tools.extractor
+            ),
+            pictures={
+                side: set_digest(self._parts.of(side, result.metric).identities())
+                for side in METRICS[result.metric].sides
+            },
+            draws=json.dumps(drawn, sort_keys=True) if result.metric == "swd" else "",
+        )
+
+
+def _there(value: Value | None) -> Value:
+    """What a pass took, which it does for every metric that was chosen."""
+    if value is None:
+        raise RuntimeError("a metric is finished that was not fed")
+    return value
+
+
+def _features(collected: FeatureSet | None) -> Features:
+    return _there(collected).features()
+
+
+def _rows(rows: Features, stream: ImageStream, part: ImageStream) -> Features:
+    """Return those rows, one a picture of `stream`, that are of pictures of `part`."""
+    if len(part) == len(stream):
+        return rows
+    wanted = frozenset(part.indices)
+    return rows[[index in wanted for index in stream.indices]]

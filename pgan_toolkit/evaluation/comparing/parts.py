@@ -1,0 +1,105 @@
+"""Which pictures of each side a metric takes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pgan_toolkit.evaluation.comparing.catalogue import METRICS
+from pgan_toolkit.evaluation.extractors import FeatureExtractor
+from pgan_toolkit.evaluation.protocol import equal_numbers
+from pgan_toolkit.evaluation.streams import ImageStream
+from pgan_toolkit.metrics.modes import MODES_IMAGES
+from pgan_toolkit.metrics.result import Result
+
+__all__ = ["Parts", "deviations", "images_wanted"]
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Two sets, and the pictures of them that each metric would take if it were measured alone.
+
+    Attributes
+    ----------
+    real, fake : ImageStream
+        All pictures that some metric takes.
+    images : int | None
+        Images a side at most; None: as many as the protocol of each metric takes.
+    """
+
+    real: ImageStream
+    fake: ImageStream
+    images: int | None
+
+    def of(self, side: str, metric: str) -> ImageStream:
+        """Return what a metric takes of "real" or "fake"; it knows what was read of these."""
+        if metric == "swd":
+            return self.swd()[0][("real", "fake").index(side)]
+        stream = self.real if side == "real" else self.fake
+        part = stream.take(self.images or METRICS[metric].images.get(side) or len(stream))
+        return part.take(_whole_repeats(len(part))) if metric == "modes" else part
+
+    def swd(self) -> tuple[tuple[ImageStream, ...], tuple[str, ...]]:
+        """Return what the SWD takes of both, as many of each, and what was left out for that."""
+        most = self.images or METRICS["swd"].images["real"]
+        return equal_numbers([self.real.take(most), self.fake.take(most)])
+
+
+def images_wanted(metrics: tuple[str, ...], side: str, *, images: int | None) -> int | None:
+    """Return how many pictures of a side have to be read for some metrics; None: all.
+
+    Parameters
+    ----------
+    metrics : tuple of str
+        The metrics.
+    side : {"real", "fake"}
+        The side.
+    images : int | None
+        How many are wanted of each side at most; None: as many as the protocols take.
+    """
+    using = [METRICS[name] for name in metrics if side in METRICS[name].sides]
+    if images is not None or not using:
+        return images
+    if any(side not in kind.images for kind in using):
+        return None
+    return max(kind.images[side] for kind in using)
+
+
+def deviations(
+    result: Result, *, images: int | None, extractor: FeatureExtractor | None
+) -> tuple[str, ...]:
+    """Say how a result did not follow the protocol: that which was declared, or the published one.
+
+    Parameters
+    ----------
+    result : Result
+        Of a metric with its default settings.
+    images : int | None
+        The number of images that was declared; None: the published numbers are taken.
+    extractor : FeatureExtractor | None
+        What gave the features, if any.
+    """
+    kind, used = METRICS[result.metric], result.images
+    if images is not None:
+        declared = _whole_repeats(images) if result.metric == "modes" else images
+        return tuple(_other_count(used, dict.fromkeys(kind.sides, declared)))
+    found = _other_count(used, dict(kind.images))
+    found += [
+        f"{side}: {used[side]:,} images, where {count:,} or more are needed"
+        for side, count in kind.least.items()
+        if used[side] < count
+    ]
+    if extractor is not None and kind.needs == "inception":
+        found += extractor.warnings
+    return tuple(found)
+
+
+def _other_count(used: Mapping[str, int], expected: Mapping[str, int]) -> list[str]:
+    return [
+        f"{side}: {used[side]:,} of {count:,} images"
+        for side, count in expected.items()
+        if used[side] != count
+    ]
+
+
+def _whole_repeats(images: int) -> int:
+    """Images of as many whole repeats of the discrete modes as there are, or of what there is."""
+    return images // MODES_IMAGES * MODES_IMAGES or images
