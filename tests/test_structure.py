@@ -20,12 +20,14 @@ LAYERS = (
     ("pgan_toolkit.environment", "pgan_toolkit.devices"),
     ("pgan_toolkit.imaging",),
     ("pgan_toolkit.storage",),
+    ("pgan_toolkit.pages",),
     ("pgan_toolkit.engines",),
     ("pgan_toolkit.runs",),
     ("pgan_toolkit.restoration",),
     ("pgan_toolkit.metrics",),
     ("pgan_toolkit.celebahq",),
     ("pgan_toolkit.evaluation",),
+    ("pgan_toolkit.recipes",),
     ("reference_trainer",),
     ("pgan_cli",),
 )
@@ -38,7 +40,9 @@ FOLDERS = {
 }
 PUBLIC = ("pgan_toolkit", "reference_trainer")
 ONLY_IN_IMAGING = ("PIL", "cv2")
-WITHOUT_TORCH = ("pgan_toolkit.imaging", "pgan_toolkit.storage", "pgan_toolkit.celebahq")
+WITHOUT_TORCH = tuple(
+    f"pgan_toolkit.{name}" for name in ("imaging", "storage", "pages", "celebahq", "recipes")
+)
 
 
 def _modules() -> Iterator[tuple[str, Path]]:
