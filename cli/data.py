@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from pgan_cli.data_prepare import prepare_set
 from pgan_cli.data_stacked_mnist import stacked_mnist
 from pgan_cli.options import FORMAT_NAMES
 
@@ -40,6 +41,7 @@ def data() -> None:
     """
 
 
+data.add_command(prepare_set)
 data.add_command(stacked_mnist)
 
 
@@ -78,8 +80,8 @@ Examples:
 @click.option(
     "--manifest",
     metavar="NAME|FILE",
-    help="Compare SRC's files with a manifest: celeba, or a JSON file. A CelebA download is "
-    "recognised without.",
+    help="Compare SRC's files with a manifest: celeba, cifar10, lsun, mnist, or a JSON file. A "
+    "CelebA download is recognised without.",
 )
 @click.option("--quick", is_flag=True, help="Sizes and picture headers only: no digest, no pixels.")
 @_quiet

@@ -22,7 +22,7 @@ def test_schema_is_itself_valid() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("name", ["celeba", "celeba_hq"])
+@pytest.mark.parametrize("name", ["celeba", "celeba_hq", "cifar10", "lsun", "mnist"])
 def test_manifest_follows_the_schema_and_loads(name: str) -> None:
     content = json.loads((FOLDER / f"{name}.json").read_text())
     jsonschema.validate(content, SCHEMA)
@@ -32,7 +32,7 @@ def test_manifest_follows_the_schema_and_loads(name: str) -> None:
 
 
 def test_names() -> None:
-    assert manifest_names() == ("celeba", "celeba_hq")
+    assert manifest_names() == ("celeba", "celeba_hq", "cifar10", "lsun", "mnist")
 
 
 def test_celeba_holds_the_published_facts() -> None:
