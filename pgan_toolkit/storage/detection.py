@@ -1,0 +1,128 @@
+"""Which format a file or a folder holds, told by its contents, and what to say where it is none."""
+
+import re
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+from pgan_toolkit.errors import DataError
+from pgan_toolkit.storage.base import StoredSource
+from pgan_toolkit.storage.folder import FolderSource, list_files
+from pgan_toolkit.storage.hdf5 import Hdf5Source
+from pgan_toolkit.storage.npy_header import NPY_SIGNATURE
+from pgan_toolkit.storage.npz_members import holds_arrays
+from pgan_toolkit.storage.numpy_arrays import NumpySource
+from pgan_toolkit.storage.plugins import claims_to_be_a_run, open_by_plugin
+from pgan_toolkit.storage.tar_members import TAR_MAGIC
+from pgan_toolkit.storage.webdataset import WebDatasetSource
+from pgan_toolkit.storage.zipped import ZipSource
+
+__all__ = ["READABLE", "no_pictures", "open_file", "open_folder"]
+
+READABLE = "a folder of pictures, a zip file, an HDF5 file, NumPy arrays, or WebDataset shards"
+"""What can be opened, in words."""
+
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
+_START_BYTES = 512
+_SUFFIXES = {".zip", ".h5", ".hdf5", ".npy", ".npz", ".tar"}
+_NOT_YET = {
+    ".tfrecord": "TFRecord",
+    ".tfrecords": "TFRecord",
+    ".mdb": "LMDB",
+    ".lmdb": "LMDB",
+}
+_PART_OF_7Z = re.compile(r"\.7z(\.\d{3})?$")
+
+
+def open_folder(path: Path) -> StoredSource:
+    """Open a folder. Other packages are asked only where it is cheap to tell that they may know.
+
+    The source is empty where nothing was found.
+
+    Raises
+    ------
+    PganError
+        What is in it is damaged, or a package that was asked is broken.
+    """
+    if not claims_to_be_a_run(path):
+        source = _open_contents(path)
+        if len(source):
+            return source
+    found = open_by_plugin(path)
+    return _open_contents(path) if found is None else found
+
+
+def _open_contents(path: Path) -> StoredSource:
+    folder = FolderSource(path)
+    if len(folder):
+        return folder
+    suffixes = {entry.suffix.lower() for entry in path.iterdir() if entry.is_file()}
+    if ".tar" in suffixes:
+        return WebDatasetSource(path)
+    return folder
+
+
+def open_file(path: Path) -> StoredSource:
+    """Open a file by its first bytes; by its extension where these are damaged.
+
+    Raises
+    ------
+    DataError
+        It is no data set, or a damaged one.
+    """
+    with path.open("rb") as file:
+        start = file.read(_START_BYTES)
+    suffix = path.suffix.lower()
+    if start.startswith(_HDF5_SIGNATURE) or suffix in {".h5", ".hdf5"}:
+        return Hdf5Source(path)
+    if start.startswith(NPY_SIGNATURE) or suffix in {".npy", ".npz"}:
+        return NumpySource(path)
+    if start.startswith(_ZIP_SIGNATURES) or suffix == ".zip":
+        return NumpySource(path) if holds_arrays(path) else ZipSource(path)
+    place, magic = TAR_MAGIC
+    if start[place:].startswith(magic) or suffix == ".tar":
+        return WebDatasetSource(path)
+    raise DataError(f"{path}: {_what_file(path)}; expected {READABLE}")
+
+
+def _what_file(path: Path) -> str:
+    if _PART_OF_7Z.search(path.name):
+        return _seven_zip_advice(path.name)
+    kind = _NOT_YET.get(path.suffix.lower())
+    if kind is not None:
+        return f"{kind} is not supported in this version"
+    return "not a data set"
+
+
+def no_pictures(source: StoredSource) -> DataError:
+    """Make the error for a source without records: what was found instead, and what to do."""
+    where = "the folder" if source.path.is_dir() else "the file"
+    if not source.ignored:
+        empty = source.format != "folder" or not any(list_files(source.path))
+        return DataError(
+            f"{source.path}: {where} {'is empty' if empty else 'holds hidden files only'}; "
+            f"expected {READABLE}"
+        )
+    counts = Counter(
+        PurePosixPath(name).suffix.lower() or "without extension" for name in source.ignored
+    )
+    found = ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common(4))
+    advice = _advice(source.ignored)
+    return DataError(f"{source.path}: {where} holds no pictures, but {found}{advice}")
+
+
+def _advice(files: tuple[str, ...]) -> str:
+    for name in files:
+        kind = _NOT_YET.get(PurePosixPath(name).suffix.lower())
+        if _PART_OF_7Z.search(name):
+            return f"; {_seven_zip_advice(name)}"
+        if kind is not None:
+            return f"; {kind} is not supported in this version: give {READABLE}"
+        if PurePosixPath(name).suffix.lower() in _SUFFIXES:
+            return f"; open {name} itself"
+    return f"; expected {READABLE}"
+
+
+def _seven_zip_advice(name: str) -> str:
+    first = _PART_OF_7Z.sub(".7z.001" if re.search(r"\.\d{3}$", name) else ".7z", name)
+    return f"part of a 7-zip archive: unpack it first, with `7z x {first}`"
