@@ -23,6 +23,10 @@ _COMMANDS = {
     "data": ("pgan_cli.data:data", "Inspect, verify, convert or show a dataset."),
     "demo": ("pgan_cli.demo:demo", "Build a small dataset from sample pictures made on the spot."),
     "doctor": ("pgan_cli.doctor:doctor", "Say what this machine has, and what is missing."),
+    "evaluate": (
+        "pgan_cli.evaluate:evaluate",
+        "Measure two sets by all metrics, and judge them: for CI.",
+    ),
     "fid": ("pgan_cli.fid:fid", "Measure the Frechet distance of two sets (FID)."),
     "generate": ("pgan_cli.generate:generate", "Draw pictures from a training run."),
     "inception-score": (

@@ -2,6 +2,15 @@
 
 from pgan_toolkit.evaluation.cache import StatisticsCache
 from pgan_toolkit.evaluation.choices import choose_images
+from pgan_toolkit.evaluation.comparing import (
+    Conditions,
+    EvaluationSettings,
+    Report,
+    Thresholds,
+    Tolerance,
+    evaluate,
+    read_report,
+)
 from pgan_toolkit.evaluation.extractors import FeatureExtractor, open_extractor
 from pgan_toolkit.evaluation.measure_features import extract_features
 from pgan_toolkit.evaluation.measure_fid import measure_fid
@@ -16,11 +25,17 @@ from pgan_toolkit.evaluation.streams import Batch, ImageStream, StreamSettings, 
 
 __all__ = [
     "Batch",
+    "Conditions",
+    "EvaluationSettings",
     "FeatureExtractor",
     "ImageStream",
+    "Report",
     "StatisticsCache",
     "StreamSettings",
+    "Thresholds",
+    "Tolerance",
     "choose_images",
+    "evaluate",
     "extract_features",
     "feed",
     "find_neighbours",
@@ -31,6 +46,7 @@ __all__ = [
     "measure_precision_recall",
     "measure_swd",
     "open_extractor",
+    "read_report",
     "read_statistics",
     "write_statistics",
 ]

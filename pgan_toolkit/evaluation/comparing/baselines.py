@@ -4,11 +4,12 @@ import math
 import re
 import statistics
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pgan_toolkit.errors import UsageError
-from pgan_toolkit.evaluation.comparing.report import Measured, Report, Score, Verdict
+from pgan_toolkit.evaluation.comparing.outcomes import Measured, Score, Verdict
+from pgan_toolkit.evaluation.comparing.report import Report
 from pgan_toolkit.evaluation.comparing.text import number_text
 
 __all__ = ["DEFAULT_TOLERANCE", "Tolerance", "judge_baseline"]
@@ -85,7 +86,8 @@ def _judge(report: Report, baseline: Report, name: str, tolerance: Tolerance) ->
     margin, how = _margin(after, before, tolerance, paired=_are_paired(now, then))
     if margin is None:
         return _not_comparable(name, before, after, how)
-    return _compared(after, before, margin=margin, how=how)
+    verdict = _compared(after, before, margin=margin, how=how)
+    return replace(verdict, caution=now.caution if verdict.status == "pass" else "")
 
 
 def _compared(after: Score, before: Score, *, margin: float, how: str) -> Verdict:

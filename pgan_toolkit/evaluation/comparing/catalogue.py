@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pgan_toolkit.errors import UsageError
-from pgan_toolkit.evaluation.comparing.report import Better, Score
+from pgan_toolkit.evaluation.comparing.outcomes import Better, Score
 from pgan_toolkit.metrics.result import Result
 
 __all__ = ["METRICS", "SCORES", "MetricKind", "metric_of", "nearest", "require_metric", "scores_of"]

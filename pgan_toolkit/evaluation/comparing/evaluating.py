@@ -20,9 +20,10 @@ from pgan_toolkit.evaluation.comparing.catalogue import METRICS, scores_of
 from pgan_toolkit.evaluation.comparing.finishing import Finishing
 from pgan_toolkit.evaluation.comparing.generators import BATCH_SIZE, GeneratorSource
 from pgan_toolkit.evaluation.comparing.judgement import Thresholds, judge_thresholds
+from pgan_toolkit.evaluation.comparing.outcomes import BaselineNote, Measured, Score, Verdict
 from pgan_toolkit.evaluation.comparing.parts import Parts, images_wanted
 from pgan_toolkit.evaluation.comparing.passes import Passes
-from pgan_toolkit.evaluation.comparing.report import BaselineNote, Measured, Report, Score, Verdict
+from pgan_toolkit.evaluation.comparing.report import Report
 from pgan_toolkit.evaluation.comparing.report_json import read_report
 from pgan_toolkit.evaluation.comparing.selecting import (
     Choice,

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 from pgan_toolkit.evaluation.comparing.catalogue import METRICS
+from pgan_toolkit.evaluation.comparing.outcomes import Measured
 from pgan_toolkit.evaluation.comparing.parts import Parts, deviations
 from pgan_toolkit.evaluation.comparing.passes import FakeSide, Passes, RealSide
-from pgan_toolkit.evaluation.comparing.report import Measured
 from pgan_toolkit.evaluation.content import set_digest
 from pgan_toolkit.evaluation.measure_features import noted
 from pgan_toolkit.evaluation.memory import enough_memory

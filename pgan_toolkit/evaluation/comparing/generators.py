@@ -90,7 +90,7 @@ class GeneratorSource:
     seed : int
         Of all of them.
     name : str
-        What messages call it.
+        What messages call it; "": its module and name.
     batch_size : int
         Pictures at once.
     """
@@ -106,7 +106,7 @@ class GeneratorSource:
     ) -> None:
         if count < 1 or batch_size < 1:
             raise UsageError(f"count={count}, batch_size={batch_size}: expected 1 or more")
-        self.path = name or str(getattr(generate, "__qualname__", "the generator"))
+        self.path = name or _name(generate)
         self._generate = generate
         self._count = count
         self._seed = seed
@@ -158,6 +158,12 @@ class GeneratorSource:
             # As where it is imported.
             raise DataError(_framed(f"{call} failed", error)) from error
         return _pictures(made, count, call=call)
+
+
+def _name(generate: Generate) -> str:
+    """Return "package.module:function", or what there is of it."""
+    known = (getattr(generate, name, None) for name in ("__module__", "__qualname__"))
+    return ":".join(part for part in known if isinstance(part, str)) or repr(generate)
 
 
 def _pictures(made: object, count: int, *, call: str) -> NDArray[np.uint8]:

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.evaluation.comparing.catalogue import metric_of
-from pgan_toolkit.evaluation.comparing.report import Report, Verdict
-from pgan_toolkit.evaluation.comparing.text import number_text
+from pgan_toolkit.evaluation.comparing.outcomes import Verdict
+from pgan_toolkit.evaluation.comparing.report import Report
 
-__all__ = ["Thresholds", "judge_threshold", "judge_thresholds"]
+__all__ = ["Thresholds", "judge_thresholds"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,55 +54,6 @@ def judge_thresholds(report: Report, thresholds: Thresholds) -> Iterable[Verdict
         The SWD has no level of that name.
     """
     for name, limit in thresholds.most.items():
-        yield judge_threshold(report, name, kind="max", limit=limit)
+        yield report.verdict(name, kind="max", limit=limit)
     for name, limit in thresholds.least.items():
-        yield judge_threshold(report, name, kind="min", limit=limit)
-
-
-def judge_threshold(
-    report: Report, name: str, *, kind: Literal["max", "min"], limit: float
-) -> Verdict:
-    """Judge one number of a report.
-
-    A number whose protocol was not followed fails, whatever it is, unless the report's rule is
-    "any"; then it may pass, with a caution.
-
-    Parameters
-    ----------
-    report : Report
-        Holds the number.
-    name : str
-        Of the number.
-    kind : {"max", "min"}
-        What the limit is.
-    limit : float
-        The threshold; it passes itself.
-
-    Raises
-    ------
-    UsageError
-        There is no number of that name, or the metric was not measured.
-    """
-    metric = metric_of(name)
-    if metric in report.skipped:
-        raise UsageError(f"{name}: was not measured: {report.skipped[metric]}")
-    if name not in report.scores:
-        raise UsageError(f"{name}: was not measured; there are {', '.join(report.scores)}")
-    value = report.scores[name].value
-    kept = value <= limit if kind == "max" else value >= limit
-    relation = ("at most" if kind == "max" else "at least") + f" {number_text(limit)}"
-    found = report.measured[metric].deviations
-    unmet = f"protocol not followed ({'; '.join(found)})" if found else ""
-    message = f"{name} is {number_text(value)}; demanded: {relation}"
-    if unmet and report.rule != "any":
-        message = f"{unmet}, so that nothing can be said of: {message}"
-        kept = False
-    return Verdict(
-        score=name,
-        kind=kind,
-        status="pass" if kept else "fail",
-        message=message,
-        value=value,
-        limit=limit,
-        caution=unmet if kept else "",
-    )
+        yield report.verdict(name, kind="min", limit=limit)

@@ -4,126 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pgan_toolkit.metrics.result import Result
+from pgan_toolkit.errors import CheckFailed, UsageError
+from pgan_toolkit.evaluation.comparing.catalogue import metric_of
+from pgan_toolkit.evaluation.comparing.outcomes import (
+    BaselineNote,
+    Measured,
+    Rule,
+    Score,
+    Status,
+    Verdict,
+)
+from pgan_toolkit.evaluation.comparing.text import number_text
 
-__all__ = ["BaselineNote", "Better", "Measured", "Report", "Rule", "Score", "Status", "Verdict"]
-
-Better = Literal["lower", "higher"]
-Rule = Literal["published", "declared", "any"]
-"""What a threshold takes for the protocol: the published counts of images, those that the user
-declared with a number of images, or whatever was measured."""
-Status = Literal["pass", "fail", "not comparable"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """One number that can be judged.
-
-    Attributes
-    ----------
-    name : str
-        As thresholds name it: "swd.avg", "swd.128", "fid".
-    metric : str
-        The metric that it is of: a key of `Report.measured`.
-    value : float
-        The number.
-    better : {"lower", "higher"}
-        Which is better.
-    headline : bool
-        Whether it is compared with a baseline where nothing else is said: levels are not.
-    standard_error : float | None
-        Of `value`; None where it is not known.
-    repeats : tuple of float
-        The values whose mean is `value`, where there are any: a repeat of another evaluation with
-        the same `Measured.draws` used the same patches and directions.
-    """
-
-    name: str
-    metric: str
-    value: float
-    better: Better
-    headline: bool
-    standard_error: float | None = None
-    repeats: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """One metric, and how it was measured.
-
-    Attributes
-    ----------
-    result : Result
-        What the metric returned, with its warnings.
-    deviations : tuple of str
-        How the protocol was not followed: "fake: 2,000 of 16,384 images"; empty if it was.
-    pictures : Mapping of str to str
-        Side -> SHA-256 over the pictures that the metric used of it.
-    draws : str
-        What names the random draws: two results with equal draws and equal real pictures are
-        paired. "" where nothing is drawn.
-    """
-
-    result: Result
-    deviations: tuple[str, ...] = ()
-    pictures: Mapping[str, str] = field(default_factory=dict)
-    draws: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What became of one condition.
-
-    Attributes
-    ----------
-    score : str
-        The name of the number that was judged.
-    kind : {"max", "min", "baseline"}
-        A threshold, or a comparison with a baseline.
-    status : {"pass", "fail", "not comparable"}
-        The outcome.
-    message : str
-        One sentence that says why, with the numbers.
-    value : float | None
-        What was measured; None where it was not.
-    limit : float | None
-        The threshold, or the value of the baseline.
-    margin : float | None
-        How far from the baseline's value is no regression; None of a threshold.
-    caution : str
-        What has to be said loudly beside a pass: the protocol that was not followed. Else "".
-    """
-
-    score: str
-    kind: Literal["max", "min", "baseline"]
-    status: Status
-    message: str
-    value: float | None
-    limit: float | None
-    margin: float | None = None
-    caution: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BaselineNote:
-    """The earlier report that a report was compared with.
-
-    Attributes
-    ----------
-    path : str
-        Where it was read.
-    created : str
-        When it was made, ISO 8601, UTC.
-    tolerance : str
-        As it was given: "2se", "5%", "0.1".
-    values : Mapping of str to float
-        Its numbers by name.
-    """
-
-    path: str
-    created: str
-    tolerance: str
-    values: Mapping[str, float]
+__all__ = ["Report"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,3 +86,82 @@ class Report:
         return tuple(
             dict.fromkeys(text for each in self.measured.values() for text in each.result.warnings)
         )
+
+    def verdict(self, name: str, *, kind: Literal["max", "min"], limit: float) -> Verdict:
+        """Judge one number by a threshold.
+
+        A number whose protocol was not followed fails, whatever it is, unless the rule is "any";
+        then it may pass, with a caution.
+
+        Parameters
+        ----------
+        name : str
+            Of the number.
+        kind : {"max", "min"}
+            What the limit is.
+        limit : float
+            The threshold; it passes itself.
+
+        Raises
+        ------
+        UsageError
+            There is no number of that name, or the metric was not measured.
+        """
+        metric = metric_of(name)
+        if metric in self.skipped:
+            raise UsageError(f"{name}: was not measured: {self.skipped[metric]}")
+        if name not in self.scores:
+            raise UsageError(f"{name}: was not measured; there are {', '.join(self.scores)}")
+        value = self.scores[name].value
+        kept = value <= limit if kind == "max" else value >= limit
+        unmet = self.measured[metric].caution
+        relation = "at most" if kind == "max" else "at least"
+        message = f"{name} is {number_text(value)}; demanded: {relation} {number_text(limit)}"
+        if unmet and self.rule != "any":
+            message = f"{unmet}, so that nothing can be said of: {message}"
+            kept = False
+        return Verdict(
+            score=name,
+            kind=kind,
+            status="pass" if kept else "fail",
+            message=message,
+            value=value,
+            limit=limit,
+            caution=unmet if kept else "",
+        )
+
+    def require(
+        self,
+        name: str,
+        *,
+        max: float | None = None,  # noqa: A002 - as thresholds are called
+        min: float | None = None,  # noqa: A002
+    ) -> None:
+        """Demand something of a number, in a test.
+
+        Parameters
+        ----------
+        name : str
+            Of the number: "swd.avg".
+        max, min : float | None
+            What it may be at most, or must be at least.
+
+        Raises
+        ------
+        CheckFailed
+            It is not so, or the protocol was not followed; the message says what it is.
+        UsageError
+            There is no number of that name, it was not measured, or nothing is demanded.
+        """
+        if max is None and min is None:
+            raise UsageError(f"{name}: nothing is demanded; give max, min or both")
+        limits: tuple[tuple[Literal["max", "min"], float | None], ...] = (
+            ("max", max),
+            ("min", min),
+        )
+        for kind, limit in limits:
+            if limit is None:
+                continue
+            found = self.verdict(name, kind=kind, limit=limit)
+            if found.status != "pass":
+                raise CheckFailed(found.message)

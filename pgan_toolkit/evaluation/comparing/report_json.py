@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from pgan_toolkit.errors import DataError, UsageError
-from pgan_toolkit.evaluation.comparing.report import (
+from pgan_toolkit.evaluation.comparing.outcomes import (
     BaselineNote,
     Measured,
-    Report,
     Score,
     Verdict,
 )
+from pgan_toolkit.evaluation.comparing.report import Report
 from pgan_toolkit.metrics.result import Result
 
 __all__ = ["REPORT_FORMAT", "REPORT_VERSION", "read_report", "report_from_json", "report_json"]
