@@ -22,7 +22,7 @@ CHANGES = (
     "grid=2x1", "g_map_most=8", "d_map_most=8", "epsilon=1e-4",
 )  # fmt: skip
 """20 steps: 4x4 for 4, fading for 4, 8x8 for 4, fading for 4, and 16x16 for 4. Checkpoints after 5,
-10, 15 and 20 steps, and after 4 and 12, where pictures grow."""
+10, 13 (where pictures grow), 15 and 20 steps."""
 
 
 def tiny_settings(*changes: str, preset: str = "smoke") -> RunSettings:

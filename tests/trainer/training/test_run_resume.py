@@ -1,0 +1,142 @@
+"""A run that was stopped, however, ends as one that was not: bit for bit on the CPU."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+from tiny_trainings import (
+    QUIET,
+    Crash,
+    at_step,
+    newest_bytes,
+    require_same_end,
+    rows,
+    tiny_settings,
+    trained,
+    write_reals,
+)
+
+from pgan_toolkit.errors import Interrupted
+from reference_trainer.configuration import RunSettings
+from reference_trainer.runs import RunFolder, newest_checkpoint, read_saved
+from reference_trainer.training import resume_training
+
+RUNS: dict[str, RunSettings] = {
+    "wgan-gp": tiny_settings("metrics_kimg=0.12", "metrics_images=8"),
+    "lsgan": tiny_settings("loss=lsgan", "drift=0", "noise=1", "learning_rate=0.2"),
+    "labels": tiny_settings(preset="smoke-conditional"),
+    "five-steps": tiny_settings(
+        "discriminator_steps=5", "total_kimg=0.8", "stable_kimg=0.16", "fade_kimg=0.16",
+        "checkpoint_kimg=0.2",
+    ),
+    "joint": tiny_settings("joint_update=true", "microbatch_size=4"),
+    "batch-norm": tiny_settings("g_normalization=batch", "growing=false"),
+    "discrimination": tiny_settings("minibatch_statistic=discrimination", "rampup_kimg=0.1"),
+}  # fmt: skip
+SOME = ["wgan-gp", "lsgan", "five-steps"]
+"""The others are slow tests."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    write_reals(folder / "reals", labelled=True)
+    return folder
+
+
+def whole(name: str, place: Path) -> RunFolder:
+    """The run that nothing stopped; made once."""
+    folder = RunFolder(place / name)
+    if newest_checkpoint(folder) is None:
+        trained(RUNS[name], place / "reals", folder.path)
+    return folder
+
+
+def require_same_weights(found: RunFolder, expected: RunFolder) -> None:
+    """See that all tensors of the last checkpoints are the same."""
+    tensors = [load_file(newest_checkpoint(folder)) for folder in (found, expected)]
+    assert tensors[0].keys() == tensors[1].keys()
+    assert all(tensors[0][name].equal(tensors[1][name]) for name in tensors[1])
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in SOME else pytest.param(name, marks=pytest.mark.slow) for name in RUNS]
+)
+def test_after_a_crash_amid_a_fade_all_is_the_same(name: str, place: Path, tmp_path: Path) -> None:
+    with at_step(7, Crash()), pytest.raises(Crash):
+        trained(RUNS[name], place / "reals", tmp_path / "run")
+    resumed = resume_training(tmp_path / "run", options=QUIET)
+    require_same_end(resumed, whole(name, place))
+
+
+def test_the_noise_of_the_lsgan_was_on(place: Path) -> None:
+    newest = newest_checkpoint(whole("lsgan", place))
+    assert read_saved(newest).state.step_state["noise_average"] > 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [5, 10, 13, 16, 19])
+def test_wherever_it_crashed(step: int, place: Path, tmp_path: Path) -> None:
+    with at_step(step, Crash()), pytest.raises(Crash):
+        trained(RUNS["wgan-gp"], place / "reals", tmp_path / "run")
+    resumed = resume_training(tmp_path / "run", options=QUIET)
+    require_same_end(resumed, whole("wgan-gp", place))
+
+
+@pytest.mark.slow
+def test_crash_upon_crash(place: Path, tmp_path: Path) -> None:
+    with at_step(5, Crash()), pytest.raises(Crash):
+        trained(RUNS["wgan-gp"], place / "reals", tmp_path / "run")
+    for step in (7, 8, 19):
+        with at_step(step, Crash()), pytest.raises(Crash):
+            resume_training(tmp_path / "run", options=QUIET)
+    resumed = resume_training(tmp_path / "run", options=QUIET)
+    require_same_end(resumed, whole("wgan-gp", place))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_after_the_step(number: signal.Signals, place: Path, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    with (
+        at_step(6, lambda: os.kill(os.getpid(), number)),
+        pytest.raises(Interrupted, match=r"stopped at kimg 0\.056 and saved.*--resume"),
+    ):
+        trained(RUNS["wgan-gp"], place / "reals", run.path)
+    assert newest_checkpoint(run) == run.checkpoint(0.056)
+    resumed = resume_training(run.path, options=QUIET)
+    assert newest_bytes(resumed) == newest_bytes(whole("wgan-gp", place))
+
+
+def test_a_signal_in_the_last_step_leaves_the_last_measurement_out(
+    place: Path, tmp_path: Path
+) -> None:
+    with at_step(19, lambda: os.kill(os.getpid(), signal.SIGTERM)):
+        run = trained(RUNS["wgan-gp"], place / "reals", tmp_path / "run")
+    measured = [row["kimg"] for row in rows(run.metrics)]
+    assert measured == [0.12]
+    require_same_weights(run, whole("wgan-gp", place))
+
+
+def test_an_older_checkpoint_leads_to_the_same_end(place: Path, tmp_path: Path) -> None:
+    run = trained(RUNS["wgan-gp"], place / "reals", tmp_path / "run")
+    oldest = min(run.checkpoints_folder.glob("*.safetensors"))
+    assert oldest != newest_checkpoint(run)
+    resumed = resume_training(run.path, checkpoint=oldest, options=QUIET)
+    require_same_end(resumed, whole("wgan-gp", place))
+
+
+@pytest.mark.slow
+def test_a_finished_run_goes_on_where_it_is_made_longer(place: Path, tmp_path: Path) -> None:
+    run = trained(RUNS["labels"], place / "reals", tmp_path / "run")
+    before = newest_bytes(run), rows(run.log)
+    resume_training(run.path, options=QUIET)
+    assert (newest_bytes(run), rows(run.log)) == before
+    resume_training(run.path, changes=["total_kimg=0.2"], options=QUIET)
+    longer = trained(
+        tiny_settings("total_kimg=0.2", preset="smoke-conditional"),
+        place / "reals",
+        tmp_path / "longer",
+    )
+    require_same_weights(run, longer)
