@@ -46,7 +46,7 @@ def read_members(path: Path, *, most_bytes: int, most_bytes_each: int) -> Mappin
         ):
             members = {}
             for count, info in enumerate(archive):
-                if info.size > most_bytes_each or count >= _MOST_MEMBERS:
+                if not 0 <= info.size <= most_bytes_each or count >= _MOST_MEMBERS:
                     raise DataError(
                         f"{path}: file {count + 1}, {info.name!r:.80}, of {info.size:,} bytes is "
                         "more than was published; get the archive again"
