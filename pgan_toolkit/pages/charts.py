@@ -76,7 +76,7 @@ def line_chart(
     svg = _frame(title, description, axes, names=[(line.name, line.kind) for line in lines])
     for value, text in (marks or {}).items():
         x = _x(axes[0], value)
-        _add(svg, "line", x1=x, x2=x, y1=_TOP, y2=_BOTTOM, kind="mark")
+        _line(svg, (x, _TOP), (x, _BOTTOM), "mark")
         _text(svg, x + 4 if x < 350 else x - 4, _TOP + 12, text, "start" if x < 350 else "end")
     for line in lines:
         places = [
@@ -85,9 +85,9 @@ def line_chart(
             if math.isfinite(y)
         ]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        _add(svg, "polyline", points=path, kind=f"line {line.kind}")
+        _add(svg, "polyline", {"points": path, "class": f"line {line.kind}"})
         for x, y in places if points else ():
-            _add(svg, "circle", cx=x, cy=y, r=4, kind=f"fill {line.kind}")
+            _add(svg, "circle", {"cx": x, "cy": y, "r": 4, "class": f"fill {line.kind}"})
     return Chart(title, ET.tostring(svg, encoding="unicode"))
 
 
@@ -139,11 +139,11 @@ def _bar(
         return
     top, foot, middle = _y(axis, max(value, 0)), _y(axis, min(value, 0)), left + width / 2
     shape = {"x": left + 1, "y": top, "width": width - 2, "height": max(foot - top, 0.5)}
-    _add(svg, "rect", kind=f"bar {group.kind}", **shape)
+    _add(svg, "rect", {**shape, "class": f"bar {group.kind}"})
     error = group.errors[place] if group.errors else None
     if error is not None and math.isfinite(error):
         low, high = _y(axis, value - error), _y(axis, value + error)
-        _add(svg, "line", x1=middle, x2=middle, y1=low, y2=high, kind="whisker")
+        _line(svg, (middle, low), (middle, high), "whisker")
         top = min(top, high)
     if width > 22:
         _text(svg, middle, top - 4, f"{value:.3g}", "middle")
@@ -154,22 +154,23 @@ def _frame(
 ) -> ET.Element:
     """Return a drawing of the axes, their ticks and the legend."""
     named = f"{title}. {description}"
-    svg = ET.Element("svg", viewBox=f"0 0 {_WIDTH} {_HEIGHT}", role="img", **{"aria-label": named})
+    view = f"0 0 {_WIDTH} {_HEIGHT}"
+    svg = ET.Element("svg", {"viewBox": view, "role": "img", "aria-label": named})
     ET.SubElement(svg, "title").text = title
     ET.SubElement(svg, "desc").text = description
     across, up = axes
     for value, text in up.ticks.items():
         y = _y(up, value)
-        _add(svg, "line", x1=_LEFT, x2=_RIGHT, y1=y, y2=y, kind="grid")
+        _line(svg, (_LEFT, y), (_RIGHT, y), "grid")
         _text(svg, _LEFT - 6, y + 5, text, "end")
     for value, text in across.ticks.items():
         _text(svg, _x(across, value), _BOTTOM + _LINE, text, "middle")
-    _add(svg, "line", x1=_LEFT, x2=_RIGHT, y1=_BOTTOM, y2=_BOTTOM, kind="axis")
+    _line(svg, (_LEFT, _BOTTOM), (_RIGHT, _BOTTOM), "axis")
     _text(svg, _RIGHT, _BOTTOM + 2 * _LINE, across.label, "end")
     _text(svg, 4, _TOP - 18, up.label, "start")
     x = float(_LEFT)
     for name, kind in names:
-        _add(svg, "line", x1=x, x2=x + 26, y1=_HEIGHT - 8, y2=_HEIGHT - 8, kind=f"line {kind}")
+        _line(svg, (x, _HEIGHT - 8), (x + 26, _HEIGHT - 8), f"line {kind}")
         _text(svg, x + 32, _HEIGHT - 3, name, "start")
         x += 50 + 8 * len(name)
     return svg
@@ -184,14 +185,17 @@ def _y(axis: Axis, value: float) -> float:
 
 
 def _text(svg: ET.Element, x: float, y: float, text: str, anchor: str) -> None:
-    _add(svg, "text", x=x, y=y, **{"text-anchor": anchor}).text = text
+    _add(svg, "text", {"x": x, "y": y, "text-anchor": anchor}).text = text
 
 
-def _add(
-    svg: ET.Element, tag: str, *, kind: str = "", **attributes: float | str
-) -> ET.Element:  # SVG's own attributes, which are not this program's options
+def _line(svg: ET.Element, start: tuple[float, float], end: tuple[float, float], kind: str) -> None:
+    places = {"x1": start[0], "y1": start[1], "x2": end[0], "y2": end[1]}
+    _add(svg, "line", {**places, "class": kind})
+
+
+def _add(svg: ET.Element, tag: str, attributes: Mapping[str, float | str]) -> ET.Element:
     values = {
         name: f"{value:.1f}" if isinstance(value, float) else str(value)
         for name, value in attributes.items()
     }
-    return ET.SubElement(svg, tag, values | ({"class": kind} if kind else {}))
+    return ET.SubElement(svg, tag, values)

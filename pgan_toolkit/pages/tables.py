@@ -31,7 +31,7 @@ class Cell:
     def number(cls, value: float | None) -> "Cell":
         """Return the cell of a number; a dash for none, and where it is not finite."""
         if value is None or not math.isfinite(value):
-            return cls("–", None, "number")
+            return cls("-", None, "number")
         if value == round(value) and abs(value) < 1e15:
             return cls(f"{value:,.0f}", float(value), "number")
         hidden = 0 < abs(value) < _SMALLEST_FIXED

@@ -1,3 +1,19 @@
 """The page of an evaluation: verdicts, what is wrong in words, numbers, charts and pictures."""
 
-__all__: list[str] = []
+from pgan_toolkit.evaluation.pages.findings import RULES, Finding, find_differences
+from pgan_toolkit.evaluation.pages.likeness import Likeness, compare_likeness
+from pgan_toolkit.evaluation.pages.side import Side, SideStatistics, look_at, page_sample
+from pgan_toolkit.evaluation.pages.writing import write_html
+
+__all__ = [
+    "RULES",
+    "Finding",
+    "Likeness",
+    "Side",
+    "SideStatistics",
+    "compare_likeness",
+    "find_differences",
+    "look_at",
+    "page_sample",
+    "write_html",
+]

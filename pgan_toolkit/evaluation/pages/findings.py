@@ -1,0 +1,293 @@
+"""What is wrong with the fake pictures, in sentences, by rules that the page states.
+
+A rule finds something where the difference is both large enough to matter and beyond chance: more
+than four standard errors over the pictures that were looked at. None of it needs a network.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgan_toolkit.evaluation.pages.likeness import Likeness
+from pgan_toolkit.evaluation.pages.side import Side
+from pgan_toolkit.wording import counted
+
+__all__ = ["RULES", "Finding", "find_differences"]
+
+_STANDARD_ERRORS = 4.0
+_BRIGHTNESS_LEVELS = 5.0
+_CAST_LEVELS = 4.0
+_CONTRAST, _SATURATION, _DETAIL = 1.18, 1.25, 1.33  # ratios, or one over them
+_BLOCK_PEAK = 1.05
+_DISTINCT_LOSS = 0.05
+_REACH, _PLAUSIBLE = 0.9, 0.8  # of what is expected
+_COPIED = 0.01
+_BANDS = {"finest": slice(12, 16), "medium": slice(8, 12)}
+_BAND_TEXT = {"finest": "above 1/4 cycle per pixel", "medium": "1/8 to 1/4 cycle per pixel"}
+_CASTS = (("redder", "less red, towards cyan"), ("greener", "less green, towards magenta"))
+_CAST_NAMES = (*_CASTS, ("bluer", "less blue, towards yellow"))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    text : str
+        A sentence for a person.
+    evidence : str
+        The numbers that it stands on.
+    rule : str
+        When it is said.
+    section : str
+        Where the page shows it: an anchor.
+    """
+
+    text: str
+    evidence: str
+    rule: str
+    section: str
+
+
+RULES = (
+    "brightness, colour cast, contrast, saturation",
+    "power at the finest and at medium frequencies",
+    "block borders of JPEG",
+    "repeated pictures",
+    "real pictures that no fake one comes near",
+    "fake pictures that no real one is near to",
+    "copies of real pictures",
+)
+"""What is looked for."""
+
+
+def find_differences(real: Side, fake: Side, likeness: Likeness | None) -> tuple[Finding, ...]:
+    """Return what is wrong with the fake pictures, what is easiest to see last.
+
+    Parameters
+    ----------
+    real, fake : Side
+        What was seen of each side.
+    likeness : Likeness | None
+        How their pictures lie to each other; None: not known.
+    """
+    pixels: tuple[Callable[[Side, Side], Finding | None], ...] = (
+        _detail, _blocks, _brightness, _cast, _contrast, _saturation,
+    )  # fmt: skip
+    found = [rule(real, fake) for rule in pixels]
+    if likeness is not None:
+        found = [*_alikeness(likeness, len(fake)), *found]
+    return tuple(finding for finding in found if finding is not None)
+
+
+def _detail(real: Side, fake: Side) -> Finding | None:
+    contrast = _ratio(np.square(fake.contrast), np.square(real.contrast))
+    for band, rings in _BANDS.items():
+        powers = [_band(side.power, rings) for side in (real, fake)]
+        if not all(len(power) > 1 and power.mean() > 0 for power in powers):
+            continue
+        ratio = _ratio(powers[1], powers[0]) / max(contrast, 1e-12)
+        beyond = _beyond_chance(math.log(max(ratio, 1e-12)), *map(_relative_error, powers))
+        if not beyond or 1 / _DETAIL < ratio < _DETAIL:
+            continue
+        what = (
+            "are blurred: they lack fine detail" if ratio < 1 else "have too much detail, or noise"
+        )
+        return Finding(
+            f"The fake pictures {what}.",
+            f"The {band} frequencies ({_BAND_TEXT[band]}) hold {_percent(ratio)} of the power that "
+            "they hold in the real pictures, at equal contrast.",
+            f"Said below {_percent(1 / _DETAIL)} and above {_percent(_DETAIL)}.",
+            "spectrum",
+        )
+    return None
+
+
+def _blocks(real: Side, fake: Side) -> Finding | None:
+    ratio = fake.jumps / np.where(real.jumps > 0, real.jumps, np.nan)
+    if not np.isfinite(ratio).all():
+        return None
+    ordered = np.sort(ratio, axis=1)
+    peaks = ordered[:, -1] / ordered[:, -2]
+    if peaks.min() < _BLOCK_PEAK or min(len(real), len(fake)) < 2:
+        return None
+    usual = ordered[:, -1] / np.median(ordered, axis=1)
+    return Finding(
+        "The fake pictures have block borders every 8 pixels: they were compressed as JPEG.",
+        f"Steps between neighbouring pixels are {_percent(usual[0] - 1)} larger across one column "
+        f"in eight, and {_percent(usual[1] - 1)} across one row in eight, than across the others, "
+        "compared with the real pictures.",
+        f"Said where one place in eight exceeds all others by {_percent(_BLOCK_PEAK - 1)} in both "
+        "directions.",
+        "spectrum",
+    )
+
+
+def _brightness(real: Side, fake: Side) -> Finding | None:
+    means = [float(side.brightness.mean()) for side in (real, fake)]
+    change = means[1] - means[0]
+    beyond = _beyond_chance(change, _error(real.brightness), _error(fake.brightness))
+    if not beyond or abs(change) < _BRIGHTNESS_LEVELS:
+        return None
+    return Finding(
+        f"The fake pictures are {'darker' if change < 0 else 'brighter'}.",
+        f"Their mean brightness is {means[1]:.0f} of 255, that of the real ones {means[0]:.0f}.",
+        f"Said from {_BRIGHTNESS_LEVELS:.0f} levels of 255.",
+        "colours",
+    )
+
+
+def _cast(real: Side, fake: Side) -> Finding | None:
+    casts = [side.colours - side.colours.mean(axis=1, keepdims=True) for side in (real, fake)]
+    change = casts[1].mean(axis=0) - casts[0].mean(axis=0)
+    channel = int(np.abs(change).argmax())
+    amount = float(change[channel])
+    errors = [_error(cast[:, channel]) for cast in casts]
+    if abs(amount) < _CAST_LEVELS or not _beyond_chance(amount, *errors):
+        return None
+    more, less = _CAST_NAMES[channel]
+    listed = ", ".join(
+        f"{name} {step:+.0f}" for name, step in zip(("red", "green", "blue"), change, strict=True)
+    )
+    return Finding(
+        f"The fake pictures are {more if amount > 0 else less}: they have a colour cast.",
+        f"Levels of 255 against the mean of the three channels, compared with the real pictures: "
+        f"{listed}.",
+        f"Said from {_CAST_LEVELS:.0f} levels of one channel against the mean of the three.",
+        "colours",
+    )
+
+
+def _contrast(real: Side, fake: Side) -> Finding | None:
+    return _scaled(
+        (real.contrast, fake.contrast), _CONTRAST, ("have less contrast", "have more contrast"),
+        "standard deviation of the brightness within a picture",
+    )  # fmt: skip
+
+
+def _saturation(real: Side, fake: Side) -> Finding | None:
+    return _scaled(
+        (real.saturation, fake.saturation), _SATURATION,
+        ("are paler in colour", "are more strongly coloured"),
+        "mean distance between the largest and the smallest channel",
+    )  # fmt: skip
+
+
+def _scaled(
+    values: tuple[NDArray[np.float64], NDArray[np.float64]],
+    limit: float,
+    words: tuple[str, str],
+    what: str,
+) -> Finding | None:
+    real, fake = values
+    if min(real.mean(), fake.mean()) <= 0:
+        return None
+    ratio = _ratio(fake, real)
+    beyond = _beyond_chance(math.log(ratio), _relative_error(real), _relative_error(fake))
+    if not beyond or 1 / limit < ratio < limit:
+        return None
+    return Finding(
+        f"The fake pictures {words[ratio > 1]}.",
+        f"The {what} is, on average, {_percent(ratio)} of that in the real pictures.",
+        f"Said below {_percent(1 / limit)} and above {_percent(limit)}.",
+        "colours",
+    )
+
+
+def _alikeness(likeness: Likeness, count: int) -> list[Finding | None]:
+    repeated = _repeated(likeness, count)
+    distinct = min(likeness.distinct)
+    odd = None if repeated else _odd(likeness, count)
+    return [repeated, _left_out(likeness, distinct), odd, _copied(likeness, count)]
+
+
+def _repeated(likeness: Likeness, count: int) -> Finding | None:
+    real, fake = likeness.distinct
+    if fake > real - _DISTINCT_LOSS * count:
+        return None
+    return Finding(
+        f"The generator repeats itself: only {fake:,} of {count:,} fake pictures are distinct.",
+        f"Of as many real pictures {real:,} are. Pictures count as one that are nearer to each "
+        "other than a quarter of the usual distance of a real picture from its nearest.",
+        f"Said where {_percent(_DISTINCT_LOSS)} fewer are distinct than of the real pictures.",
+        "typical",
+    )
+
+
+def _left_out(likeness: Likeness, distinct: int) -> Finding | None:
+    got, expected = likeness.reached, likeness.reached_expected
+    if got > _REACH * expected or not _beyond_chance(got - expected, _binomial(expected, distinct)):
+        return None
+    return Finding(
+        "The fake pictures leave out part of what the real ones show: modes are missing.",
+        f"A fake picture comes near {_percent(got)} of the real ones; {_percent(expected)} if both "
+        "sets were of one kind. Those that are farthest from any are shown.",
+        f"Said below {_percent(_REACH)} of what is expected. Near: no farther than the fifth "
+        "nearest real picture, at 16x16 pixels.",
+        "missing",
+    )
+
+
+def _odd(likeness: Likeness, count: int) -> Finding | None:
+    got, expected = likeness.plausible, likeness.plausible_expected
+    beyond = _beyond_chance(got - expected, *[_binomial(expected, count)] * 2)
+    if got > _PLAUSIBLE * expected or not beyond:
+        return None
+    return Finding(
+        "Many fake pictures look like none of the real ones.",
+        f"{_percent(got)} of them are near a real picture; of the real ones, each against the "
+        f"others, {_percent(expected)}.",
+        f"Said below {_percent(_PLAUSIBLE)} of what the real pictures reach.",
+        "typical",
+    )
+
+
+def _copied(likeness: Likeness, count: int) -> Finding | None:
+    if likeness.copied < max(_COPIED * count, 3):
+        return None
+    return Finding(
+        f"{counted(likeness.copied, 'fake picture')} of {count:,} are near copies of real ones.",
+        "They are nearer to one than a quarter of the usual distance of a real picture from its "
+        "nearest.",
+        f"Said from {_percent(_COPIED)} of the pictures, and from three.",
+        "neighbours",
+    )
+
+
+def _band(power: NDArray[np.float64], rings: slice) -> NDArray[np.float64]:
+    """Mean power of each picture in some rings; those without a frequency there are left out."""
+    part = power[:, rings]
+    known = np.isfinite(part)
+    chosen = known.any(axis=1)
+    sums = np.where(known, part, 0.0).sum(axis=1)
+    return np.asarray(sums[chosen] / known.sum(axis=1)[chosen])
+
+
+def _ratio(fake: NDArray[np.float64], real: NDArray[np.float64]) -> float:
+    return float(fake.mean()) / max(float(real.mean()), 1e-12)
+
+
+def _error(values: NDArray[np.float64]) -> float:
+    """Return the standard error of a mean; infinite for a single value."""
+    return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.inf
+
+
+def _relative_error(values: NDArray[np.float64]) -> float:
+    return _error(values) / max(float(values.mean()), 1e-12)
+
+
+def _binomial(share: float, count: int) -> float:
+    return math.sqrt(share * (1 - share) / max(count, 1))
+
+
+def _beyond_chance(change: float, *errors: float) -> bool:
+    return abs(change) > _STANDARD_ERRORS * math.hypot(*errors)
+
+
+def _percent(share: float) -> str:
+    value = 100 * share
+    return f"{value:.1f} %" if 0 < abs(value) < 10 and value != round(value) else f"{value:.0f} %"

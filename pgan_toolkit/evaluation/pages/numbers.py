@@ -1,0 +1,165 @@
+"""The tables of an evaluation: verdicts, numbers, published values, and the exact protocol."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from pgan_toolkit.evaluation.comparing.outcomes import Score
+from pgan_toolkit.evaluation.comparing.report import Report
+from pgan_toolkit.evaluation.pages.paper_values import paper_values
+from pgan_toolkit.pages import Cell, Table
+
+__all__ = ["numbers_table", "paper_table", "protocol_tables", "verdict_words", "verdicts_table"]
+
+_WORDS = {
+    "pass": ("✓ pass", "pass"),
+    "fail": ("✗ fail", "fail"),
+    "not comparable": ("? not comparable", "note"),
+}
+_KINDS = {"max": "at most", "min": "at least", "baseline": "no worse than the baseline's"}
+
+
+def verdict_words(report: Report) -> tuple[str, str]:
+    """Return the outcome in words, and its class: "pass", "fail" or "note"."""
+    total = len(report.verdicts)
+    if not total:
+        return "No conditions were given: this page judges nothing.", "note"
+    counts = {
+        status: sum(verdict.status == status for verdict in report.verdicts) for status in _WORDS
+    }
+    if report.status == "pass":
+        cautions = sum(bool(verdict.caution) for verdict in report.verdicts)
+        warned = f", {cautions} of them with a caution" if cautions else ""
+        return f"✓ Passed: {_of(total, total)} hold{warned}.", "pass"
+    if counts["fail"]:
+        return f"✗ Failed: {_of(counts['fail'], total)} not met.", "fail"
+    return f"? Not comparable: {_of(counts['not comparable'], total)} could not be judged.", "note"
+
+
+def verdicts_table(report: Report) -> Table:
+    """Return one row a condition."""
+    rows = []
+    for verdict in report.verdicts:
+        word, kind = _WORDS[verdict.status]
+        reason = f"{verdict.message} {verdict.caution}".strip()
+        rows.append(
+            (
+                Cell(verdict.score),
+                Cell(word, None, kind),
+                Cell.number(verdict.value),
+                Cell(_KINDS[verdict.kind]),
+                Cell.number(verdict.limit),
+                Cell(reason),
+            )
+        )
+    return Table(("Number", "Verdict", "Value", "Condition", "Limit", "Why"), rows, "Conditions")
+
+
+def numbers_table(report: Report) -> Table:
+    """Return one row a number, with its uncertainty, its counts and its change."""
+    before = dict(report.baseline.values) if report.baseline is not None else {}
+    rows = [_number_row(report, score, before) for score in report.scores.values()]
+    head = ["Number", "Value", "Standard error", "95 % interval", "Better", "Real images"]
+    head += ["Fake images", *(("Baseline", "Change") if before else ())]
+    return Table(head, rows, "Numbers; press a heading to sort by it")
+
+
+def paper_table(report: Report) -> Table | None:
+    """Return the paper's values of what was measured; None if it has none."""
+    values = paper_values(report.scores)
+    rows = [
+        (
+            Cell(value.score),
+            Cell.number(report.scores[value.score].value),
+            Cell.number(value.value),
+            Cell(value.data),
+        )
+        for value in values
+    ]
+    head = ("Number", "Here", "In the paper", "Which was measured on")
+    return Table(head, rows, "Other data, other pictures: not limits") if rows else None
+
+
+def protocol_tables(report: Report, *, command: str = "") -> tuple[tuple[str, Table], ...]:
+    """Return what one needs to make the numbers again: heading and table."""
+    run: dict[str, Any] = {
+        "Command": command,
+        "Made (UTC)": report.created,
+        "Seed": report.seed,
+        "Device": report.device,
+        "Took": f"{report.seconds:,.1f} s, {report.memory_mib:,.0f} MiB of memory",
+        "Protocol of thresholds": report.rule,
+        "Images asked for, a side": report.declared_images,
+        "Versions": report.versions,
+    }
+    if report.baseline is not None:
+        run["Baseline"] = f"{report.baseline.path}, made {report.baseline.created}"
+        run["Tolerance"] = report.baseline.tolerance
+    found = [("The run", _facts(run))]
+    for side, about in (("real", report.real), ("fake", report.fake)):
+        found.append((f"The {side} pictures", _facts(about)))
+    for name, measured in report.measured.items():
+        result = measured.result
+        about = {
+            "Definition": result.convention,
+            "Images": result.images,
+            "Seed": result.seed,
+            "Features": result.extractor,
+            "Uncertainty": result.uncertainty,
+            "Off the protocol": list(measured.deviations),
+            "SHA-256 of the pictures": measured.pictures,
+            "Draws": measured.draws,
+            "Versions": result.versions,
+        }
+        found.append((f"Metric {name}", _facts(about)))
+    return tuple(found)
+
+
+def _number_row(report: Report, score: Score, before: Mapping[str, float]) -> tuple[Cell, ...]:
+    result = report.measured[score.metric].result
+    interval = "-"
+    if result.interval is not None and score.value == result.value:
+        interval = " to ".join(Cell.number(end).text for end in result.interval)
+    cells = [
+        Cell(score.name),
+        Cell.number(score.value),
+        Cell.number(score.standard_error),
+        Cell(interval, None, "number"),
+        Cell(score.better),
+        *(Cell.number(result.images.get(side)) for side in ("real", "fake")),
+    ]
+    if before:
+        then = before.get(score.name, math.nan)
+        cells += [Cell.number(then), _change(score, then)]
+    return tuple(cells)
+
+
+def _change(score: Score, before: float) -> Cell:
+    """How a number moved, in words too: a colour alone says nothing to some."""
+    change = score.value - before
+    if not math.isfinite(change) or change == 0:
+        return Cell.number(change)
+    better = (change < 0) == (score.better == "lower")
+    text = f"{change:+.4g} ({'better' if better else 'worse'})"
+    return Cell(text, change, "number")
+
+
+def _facts(about: Mapping[str, Any]) -> Table:
+    rows = [
+        (Cell(str(name).replace("_", " ")), Cell(_text(value)))
+        for name, value in about.items()
+        if value is not None and value not in ("", {}, [], ())
+    ]
+    return Table(("What", "Value"), rows)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_text(each)}" for name, each in value.items())
+    if isinstance(value, (list, tuple)):
+        return "; ".join(map(_text, value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _of(some: int, total: int) -> str:
+    return f"{some} of {total} condition{'' if total == 1 else 's'}"
