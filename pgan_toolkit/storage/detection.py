@@ -13,21 +13,24 @@ from pgan_toolkit.storage.npz_members import holds_arrays
 from pgan_toolkit.storage.numpy_arrays import NumpySource
 from pgan_toolkit.storage.plugins import claims_to_be_a_run, open_by_plugin
 from pgan_toolkit.storage.tar_members import TAR_MAGIC
+from pgan_toolkit.storage.tfrecord import TfrecordSource, is_tfrecord_name
+from pgan_toolkit.storage.tfrecord_files import starts_as_tfrecord
 from pgan_toolkit.storage.webdataset import WebDatasetSource
 from pgan_toolkit.storage.zipped import ZipSource
 
 __all__ = ["READABLE", "no_pictures", "open_file", "open_folder"]
 
-READABLE = "a folder of pictures, a zip file, an HDF5 file, NumPy arrays, or WebDataset shards"
+READABLE = (
+    "a folder of pictures, a zip file, an HDF5 file, NumPy arrays, WebDataset shards, or TFRecord "
+    "files"
+)
 """What can be opened, in words."""
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 _START_BYTES = 512
-_SUFFIXES = {".zip", ".h5", ".hdf5", ".npy", ".npz", ".tar"}
+_SUFFIXES = {".zip", ".h5", ".hdf5", ".npy", ".npz", ".tar", ".tfrecord", ".tfrecords"}
 _NOT_YET = {
-    ".tfrecord": "TFRecord",
-    ".tfrecords": "TFRecord",
     ".mdb": "LMDB",
     ".lmdb": "LMDB",
 }
@@ -56,8 +59,10 @@ def _open_contents(path: Path) -> StoredSource:
     folder = FolderSource(path)
     if len(folder):
         return folder
-    suffixes = {entry.suffix.lower() for entry in path.iterdir() if entry.is_file()}
-    if ".tar" in suffixes:
+    names = [entry.name for entry in path.iterdir() if entry.is_file()]
+    if any(map(is_tfrecord_name, names)):
+        return TfrecordSource(path)
+    if any(name.lower().endswith(".tar") for name in names):
         return WebDatasetSource(path)
     return folder
 
@@ -82,6 +87,8 @@ def open_file(path: Path) -> StoredSource:
     place, magic = TAR_MAGIC
     if start[place:].startswith(magic) or suffix == ".tar":
         return WebDatasetSource(path)
+    if starts_as_tfrecord(start) or is_tfrecord_name(path.name):
+        return TfrecordSource(path)
     raise DataError(f"{path}: {_what_file(path)}; expected {READABLE}")
 
 

@@ -13,13 +13,14 @@ from pgan_toolkit.storage.folder import FolderSink
 from pgan_toolkit.storage.hdf5 import Hdf5MultiresSink, Hdf5Sink
 from pgan_toolkit.storage.numpy_arrays import NumpySink
 from pgan_toolkit.storage.records import ImageSink, ImageSource
+from pgan_toolkit.storage.tfrecord_sink import TfrecordSink
 from pgan_toolkit.storage.webdataset import WebDatasetSource, is_shard_pattern
 from pgan_toolkit.storage.webdataset_sink import open_webdataset_sink
 from pgan_toolkit.storage.zipped import ZipSink
 
 __all__ = ["FORMATS", "FormatName", "convert", "guess_format", "open_sink", "open_source"]
 
-FormatName = Literal["folder", "zip", "hdf5", "hdf5-multires", "numpy", "webdataset"]
+FormatName = Literal["folder", "zip", "hdf5", "hdf5-multires", "numpy", "webdataset", "tfrecord"]
 FORMATS: tuple[FormatName, ...] = get_args(FormatName)
 """The formats that can be written; all of them can be read."""
 
@@ -30,6 +31,7 @@ _SINKS: dict[FormatName, Callable[..., StoredSink]] = {
     "hdf5-multires": Hdf5MultiresSink,
     "numpy": NumpySink,
     "webdataset": open_webdataset_sink,
+    "tfrecord": TfrecordSink,
 }
 _SUFFIXES: dict[str, FormatName] = {
     ".zip": "zip",
@@ -37,12 +39,12 @@ _SUFFIXES: dict[str, FormatName] = {
     ".hdf5": "hdf5",
     ".npz": "numpy",
     ".tar": "webdataset",
+    ".tfrecord": "tfrecord",
+    ".tfrecords": "tfrecord",
 }
 _NOT_WRITTEN = {
     ".7z": "7-zip archives are not written",
     ".npy": "keys and labels do not fit into .npy, but into .npz they do",
-    ".tfrecord": "TFRecord cannot be written in this version",
-    ".tfrecords": "TFRecord cannot be written in this version",
     ".lmdb": "LMDB cannot be written in this version",
     ".mdb": "LMDB cannot be written in this version",
 }
@@ -58,8 +60,9 @@ def open_source(path: Path | str) -> StoredSource:
     ----------
     path : Path | str
         A folder of pictures, a zip file of them, an HDF5 file of either layout, NumPy arrays, a
-        WebDataset shard or a folder of them, or a folder that an installed package takes for its
-        own (`plugins`): a training run. Several shards may be named as ``a-{0000..0012}.tar``.
+        WebDataset shard or a TFRecord file or a folder of such files, or a folder that an
+        installed package takes for its own (`plugins`): a training run. Several shards may be
+        named as ``a-{0000..0012}.tar``.
 
     Returns
     -------
@@ -104,8 +107,8 @@ def open_sink(
         What it will be called. It appears under this name, complete, at `close`.
     format : str | None
         One of `FORMATS`: "folder", "zip" and "webdataset" take pictures of any sizes, "hdf5" and
-        "numpy" of one, "hdf5-multires" squares of a power of two. None goes by the name, see
-        `guess_format`.
+        "numpy" of one, "hdf5-multires" and "tfrecord" squares of a power of two. None goes by the
+        name, see `guess_format`.
     overwrite : bool
         Replace what has that name.
 
@@ -124,7 +127,8 @@ def open_sink(
 def guess_format(path: Path | str) -> FormatName:
     """Tell the format to write by the extension of the name; without one of ours, a folder.
 
-    .zip; .h5 and .hdf5 (plain); .npz (numpy); .tar (webdataset).
+    .zip; .h5 and .hdf5 (plain); .npz (numpy); .tar (webdataset); .tfrecords
+    (a folder of that name).
 
     Raises
     ------

@@ -32,7 +32,7 @@ from pgan_toolkit.storage import (
     open_source,
 )
 
-FOLDERS = ("webdataset",)
+FOLDERS = ("webdataset", "tfrecord")
 """Formats that make a folder, of other files than pictures."""
 every_format = pytest.mark.parametrize("format_name", FORMATS)
 
@@ -262,7 +262,7 @@ def test_format_goes_by_the_name() -> None:
     assert guess_format("faces.v2") == "folder"
 
 
-@pytest.mark.parametrize("name", ["a.tfrecords", "a.lmdb", "a.npy", "a.7z"])
+@pytest.mark.parametrize("name", ["a.lmdb", "a.npy", "a.7z"])
 def test_formats_that_cannot_be_written_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="folder, zip, hdf5, hdf5-multires"):
         open_sink(tmp_path / name)
@@ -283,7 +283,8 @@ def test_remote_places_are_refused(url: str | Path) -> None:
         ({"a.txt": b"", "b.txt": b"", "c": b""}, "no pictures, but 2 .txt, 1 without extension"),
         ({"img_celeba.7z.001": b"", "img_celeba.7z.002": b""}, "7z x img_celeba.7z.001"),
         ({"data.mdb": b""}, "LMDB is not supported in this version: give a folder"),
-        ({"r08.tfrecords": b""}, "TFRecord is not supported"),
+        ({"a-r08.tfrecords": b"x"}, r"a-r08\.tfrecords: record 0 is damaged"),
+        ({"a-r08.tfrecords": b""}, "the folder is empty"),
         ({"00000.tar": b""}, r"00000\.tar: the tar file is damaged"),
         ({"faces.zip": b""}, "open faces.zip itself"),
     ],
@@ -303,7 +304,7 @@ def test_folders_without_pictures_say_what_was_found(
     [
         ("img_celeba.7z.014", "7z x img_celeba.7z.001"),
         ("a.7z", "7z x a.7z"),
-        ("a.tfrecords", "TFRecord is not supported"),
+        ("a.tfrecords", "record 0 is damaged"),
         ("a.tar", "tar file is damaged"),
         ("a.npz", "NumPy file is damaged"),
         ("a.txt", "not a data set"),
