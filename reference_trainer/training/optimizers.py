@@ -61,7 +61,7 @@ def update(adam: torch.optim.Adam, *, learning_rate: float, guard: Guard) -> Non
 
 
 def follow(average: nn.Module, network: nn.Module, *, decay: float, guard: Guard) -> None:
-    """Let an average of weights follow them; buffers are copied. Not where the guard saw worse.
+    """Let an average of weights follow them, unless the guard has seen worse.
 
     Parameters
     ----------
@@ -78,8 +78,6 @@ def follow(average: nn.Module, network: nn.Module, *, decay: float, guard: Guard
         change = list(torch._foreach_sub(goals, weights))
         torch._foreach_mul_(change, (1 - guard.broken) * (1 - decay))
         torch._foreach_add_(weights, change)
-        for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
-            kept.copy_(torch.where(guard.broken > 0, kept, buffer))
 
 
 def _lay_out(adam: torch.optim.Optimizer) -> None:

@@ -332,13 +332,23 @@ def test_the_average_counts_each_step_of_g_once() -> None:
         torch.testing.assert_close(value, expected[name])
 
 
-def test_running_statistics_are_copied_into_the_average() -> None:
-    settings = small_settings(g_normalization="batch")
-    step, _ = trained(settings, steps=2)
-    kept = dict(step.generator_ema.named_buffers())
-    assert kept
-    for name, value in step.generator.named_buffers():
-        assert torch.equal(kept[name], value)
+@pytest.mark.parametrize("joint", [False, True])
+def test_the_average_has_running_statistics_of_its_own(joint: bool) -> None:
+    """Those of G fit other weights; the program normalises by what the average itself makes."""
+    settings = small_settings(g_normalization="batch", joint_update=joint, ema_decay=0.5)
+    step, phase = small_step(settings), phase_at(FADING, settings)
+    reals, expected = reals_of(phase), torch.zeros(8)
+    for number in range(3):
+        step.run(phase, step=number, reals=reals)
+        weight = step.generator_ema.blocks["4"][0].scaled_weight()
+        latents = numbers("latents of G", number, 8, 8)
+        latents = latents * torch.rsqrt(latents.square().mean(1, keepdim=True) + 1e-8)
+        made = (latents @ weight.t()).reshape(8, 8, 16)
+        expected = 0.9 * expected + 0.1 * made.mean(dim=(0, 2))
+    found = step.generator_ema.blocks["4"][0].norm.running_mean
+    torch.testing.assert_close(found, expected)
+    assert not torch.allclose(found, step.generator.blocks["4"][0].norm.running_mean)
+    assert not step.generator_ema.training
 
 
 @pytest.mark.gpu
