@@ -5,6 +5,7 @@ faded in. lod, the level of detail, is the logarithm to base 2 of the last resol
 the moment; between two whole numbers the higher resolution has begun.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -243,5 +244,7 @@ def _learning_rate(resolution: int, settings: RunSettings) -> float:
 
 
 def _rampup(shown: int, settings: RunSettings) -> float:
+    """exp(-5 (1 - t)^2): 0.0067 to 1, as the program has it (the curve of Laine and Aila 2017)."""
     over = settings.optimization.rampup_kimg * 1000
-    return min(shown / over, 1.0) if over > 0 else 1.0
+    left = max(1 - shown / over, 0.0) if over > 0 else 0.0
+    return math.exp(-5 * left**2)

@@ -175,7 +175,8 @@ class OptimizationSettings:
     beta1, beta2, epsilon : float
         Of Adam.
     rampup_kimg : float
-        The learning rate rises from 0 along a line while so many thousand reals are shown.
+        The learning rate rises from 0.0067 of itself, by exp(-5 (1 - t)^2), while so many thousand
+        reals are shown (the program).
     discriminator_steps : int
         Steps of D for one of G.
     joint_update : bool

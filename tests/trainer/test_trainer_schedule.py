@@ -134,15 +134,20 @@ def test_learning_rates_hold_from_a_resolution_on_and_switch_where_its_fade_star
     assert phase_at(14_000_000, settings).learning_rate == 0.003
 
 
-def test_the_learning_rate_ramps_up_along_a_line() -> None:
+def test_the_learning_rate_ramps_up_as_in_the_program() -> None:
     settings = RunSettings(
         preset="test",
         data=DataSettings(resolution=32),
         optimization=OptimizationSettings(rampup_kimg=40.0),
         schedule=ScheduleSettings(total_kimg=100.0),
     )
-    rates = [phase_at(shown, settings).learning_rate for shown in (0, 10_000, 40_000, 50_000)]
-    assert rates == pytest.approx([0, 0.00025, 0.001, 0.001], abs=1e-15)
+    rates = [
+        phase_at(shown, settings).learning_rate
+        for shown in (0, 10_000, 20_000, 39_999, 40_000, 50_000)
+    ]
+    # exp(-5), exp(-45 / 16), exp(-5 / 4)
+    expected = [6.737947e-6, 6.005467e-5, 2.865048e-4, 0.001, 0.001, 0.001]
+    assert rates == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_negative_count_is_refused() -> None:
