@@ -297,6 +297,8 @@ class ImageStream:
         try:
             return self._reader.read(index)
         except DataError as error:
+            if not isinstance(self.source, StoredSource):
+                raise  # what makes its pictures has none that are unreadable
             raise DataError(f"{error} (--skip-bad leaves such pictures out)") from error
 
     def _readable(self) -> tuple[tuple[int, ...], tuple[str, ...]]:

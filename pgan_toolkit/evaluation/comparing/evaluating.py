@@ -243,11 +243,11 @@ def _open(
             seed=settings.seed,
             batch_size=settings.generator_batch,
         )
-    return Parts(
-        ImageStream(real, settings.stream(wanted["real"])),
-        ImageStream(fake, settings.stream(wanted["fake"])),
-        images,
-    )
+    how = settings.stream(wanted["fake"])
+    if isinstance(fake, GeneratorSource):
+        how = replace(how, skip_bad=False)  # it would run the generator twice
+    real_stream = ImageStream(real, settings.stream(wanted["real"]))
+    return Parts(real_stream, ImageStream(fake, how), images)
 
 
 def _require_levels(thresholds: Thresholds, real: ImageStream) -> None:

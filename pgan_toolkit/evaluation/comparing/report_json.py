@@ -2,14 +2,15 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.evaluation.comparing.outcomes import (
     BaselineNote,
+    Better,
     Measured,
     Score,
     Verdict,
@@ -80,7 +81,7 @@ def report_from_json(data: bytes, *, name: str) -> Report:
         )
     try:
         return _report(content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(
             f"{name}: not all of a report ({error!r}); make it again with "
             "`pgan-toolkit evaluate --json`"
@@ -94,24 +95,63 @@ def _report(content: Mapping[str, Any]) -> Report:
         "measured": {name: _measured(each) for name, each in fields["measured"].items()},
         "scores": {name: _score(each) for name, each in fields["scores"].items()},
         "verdicts": tuple(Verdict(**each) for each in fields["verdicts"]),
-        "baseline": None if baseline is None else BaselineNote(**baseline),
+        "baseline": None if baseline is None else _baseline(baseline),
+        "created": str(fields["created"]),
     }
+    if unknown := {score.metric for score in fields["scores"].values()} - set(fields["measured"]):
+        raise ValueError(f"numbers of {sorted(map(str, unknown))}, which were not measured")
     return Report(**fields)
 
 
 def _measured(content: Mapping[str, Any]) -> Measured:
     result = dict(content["result"])
-    result["value"] = _number(result["value"])
-    result["warnings"] = tuple(result["warnings"])
-    if result["interval"] is not None:
-        result["interval"] = tuple(map(_number, result["interval"]))
-    found = {**content, "deviations": tuple(content["deviations"]), "result": Result(**result)}
-    return Measured(**found)
+    result |= {
+        "value": _number(result["value"]),
+        "images": {str(side): int(count) for side, count in result["images"].items()},
+        "components": _numbers(result["components"]),
+        "component_errors": _numbers(result["component_errors"]),
+        "standard_error": _known(result["standard_error"]),
+        "interval": None if result["interval"] is None else _pair(result["interval"]),
+        "repeats": {
+            name: tuple(map(_number, values)) for name, values in result["repeats"].items()
+        },
+        "warnings": tuple(map(str, result["warnings"])),
+    }
+    return Measured(
+        result=Result(**result),
+        deviations=tuple(map(str, content["deviations"])),
+        pictures=dict(content["pictures"]),
+        draws=str(content["draws"]),
+    )
 
 
 def _score(content: Mapping[str, Any]) -> Score:
-    repeats = tuple(map(_number, content["repeats"]))
-    return Score(**{**content, "value": _number(content["value"]), "repeats": repeats})
+    if content["better"] not in get_args(Better):
+        raise ValueError(f"better is {content['better']!r}")
+    read = {
+        "value": _number(content["value"]),
+        "standard_error": _known(content["standard_error"]),
+        "headline": bool(content["headline"]),
+        "repeats": tuple(map(_number, content["repeats"])),
+    }
+    return Score(**{**content, **read})
+
+
+def _baseline(content: Mapping[str, Any]) -> BaselineNote:
+    return BaselineNote(**{**content, "values": _numbers(content["values"])})
+
+
+def _numbers(content: Mapping[str, Any]) -> dict[str, float]:
+    return {name: _number(value) for name, value in content.items()}
+
+
+def _pair(content: Sequence[Any]) -> tuple[float, float]:
+    low, high = map(_number, content)
+    return low, high
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _number(value: float | None) -> float:

@@ -84,16 +84,12 @@ def _warnings(report: Report) -> str:
 
 
 def _made(report: Report) -> str:
-    images = [f"{side['images']:,} {name}" for name, side in _sides(report)]
     return (
-        f"{' and '.join(images)} images, seed {report.seed}, on {_escaped(report.device)}, "
+        f"{report.real['images']:,} real and {report.fake['images']:,} fake images, seed "
+        f"{report.seed}, on {_escaped(report.device)}, "
         f"{report.seconds:.1f} s, at most {report.memory_mib:,.0f} MiB; pgan-toolkit "
         f"{_escaped(report.versions.get('pgan-toolkit', ''))}, {_escaped(report.created)}"
     )
-
-
-def _sides(report: Report) -> list[tuple[str, dict[str, int]]]:
-    return [("real", dict(report.real)), ("fake", dict(report.fake))]
 
 
 def _escaped(text: str) -> str:

@@ -1,0 +1,251 @@
+"""One pass gives the numbers that each metric gives alone, and reads each picture once."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evaluated_sets import COUNT, pictures, small_extractor, write_set
+
+from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.evaluation import (
+    EvaluationSettings,
+    ImageStream,
+    Report,
+    StatisticsCache,
+    StreamSettings,
+    evaluate,
+    measure_fid,
+    measure_inception_score,
+    measure_kid,
+    measure_ms_ssim,
+    measure_precision_recall,
+    measure_swd,
+)
+from pgan_toolkit.evaluation.comparing import METRICS, SCORES, catalogue
+from pgan_toolkit.metrics.descriptors import SwdSettings
+from pgan_toolkit.storage import Record
+
+QUIET = EvaluationSettings(mode="quiet", device="cpu", seed=3)
+FEATURE_METRICS = ["fid", "kid", "precision-recall", "inception-score"]
+
+
+@pytest.fixture
+def sets(tmp_path: Path) -> tuple[Path, Path]:
+    return (
+        write_set(tmp_path / "real", pictures(0)),
+        write_set(tmp_path / "fake", pictures(5, COUNT + 6)),
+    )
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a small network in Inception's place."""
+    place = "pgan_toolkit.evaluation.comparing.selecting"
+    monkeypatch.setattr(f"{place}.open_extractor", lambda *_, **__: small_extractor())
+
+
+def streams(sets: tuple[Path, Path], images: int | None) -> list[ImageStream]:
+    how = StreamSettings(images=images, seed=QUIET.seed, mode="quiet")
+    return [ImageStream(path, how) for path in sets]
+
+
+@pytest.mark.parametrize("images", [None, 17])
+@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.usefixtures("small")
+def test_every_number_is_that_of_the_metric_alone(
+    sets: tuple[Path, Path], images: int | None, cached: bool, tmp_path: Path
+) -> None:
+    names = ["swd", "ms-ssim", *FEATURE_METRICS]
+    cache = StatisticsCache(tmp_path / "cache") if cached else None
+    for _ in range(2 if cached else 1):
+        report = evaluate(*sets, metrics=names, images=images, settings=QUIET, cache=cache)
+    assert list(report.measured) == names
+    extractor = small_extractor()
+    real, fake = streams(sets, images)
+    swd = measure_swd(real, [fake], settings=SwdSettings(seed=QUIET.seed)).fakes[0]
+    alone = {
+        "swd": swd,
+        "ms-ssim": measure_ms_ssim(streams(sets, images)[1]),
+        "fid": measure_fid(*streams(sets, images), extractor=extractor).result,
+        "kid": measure_kid(*streams(sets, images), extractor=extractor),
+        "precision-recall": measure_precision_recall(*streams(sets, images), extractor=extractor),
+        "inception-score": measure_inception_score(streams(sets, images)[1], extractor=extractor),
+    }
+    for name in names:
+        assert report.measured[name].result == alone[name], name
+
+
+def test_metrics_of_fewer_pictures_take_those_that_they_would_take_alone(
+    sets: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a set has more pictures than one protocol takes, and fewer than another."""
+    few = {"real": 11, "fake": 11}
+    kinds = {**METRICS, "swd": catalogue.MetricKind(needs="pixels", images=few)}
+    for module in ("parts", "evaluating", "catalogue"):
+        monkeypatch.setattr(f"pgan_toolkit.evaluation.comparing.{module}.METRICS", kinds)
+    settings = EvaluationSettings(mode="quiet", device="cpu", seed=3, batch_size=4)
+    report = evaluate(*sets, metrics=["swd", "ms-ssim"], settings=settings)
+    real, fake = streams(sets, 11)
+    alone = measure_swd(real, [fake], settings=SwdSettings(seed=3)).fakes[0]
+    assert report.measured["swd"].result == alone
+    assert report.measured["ms-ssim"].result == measure_ms_ssim(streams(sets, None)[1])
+
+
+class Counting:
+    """An `ImageSource` that counts how often each of its pictures is read."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.images = images
+        self.read: Counter[int] = Counter()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Record:
+        self.read[index] += 1
+        return Record(str(index), self.images[index])
+
+    def __iter__(self) -> Iterator[Record]:
+        return (self[index] for index in range(len(self)))
+
+    def keys(self) -> Sequence[str]:
+        return [str(index) for index in range(len(self))]
+
+
+@pytest.mark.usefixtures("small")
+def test_every_picture_is_decoded_once() -> None:
+    real, fake = Counting(pictures(0)), Counting(pictures(5))
+    evaluate(real, fake, metrics=["swd", "ms-ssim", *FEATURE_METRICS], settings=QUIET)
+    for source in (real, fake):
+        # The first is looked at for its size, before anything is decided.
+        assert source.read == Counter({**dict.fromkeys(range(COUNT), 1), 0: 2})
+
+
+@pytest.mark.usefixtures("small")
+def test_the_real_side_is_not_decoded_again(
+    sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = StatisticsCache(tmp_path / "cache")
+    first = evaluate(*sets, metrics=["swd", "fid"], settings=QUIET, cache=cache)
+    decoded: list[str] = []
+    place = "pgan_toolkit.evaluation.content.decode_image"
+    from pgan_toolkit.evaluation.content import decode_image
+
+    def noted(data: bytes, *, name: str) -> np.ndarray:
+        decoded.append(name)
+        return decode_image(data, name=name)
+
+    monkeypatch.setattr(place, noted)
+    second = evaluate(*sets, metrics=["swd", "fid"], settings=QUIET, cache=cache)
+    assert second.scores == first.scores
+    assert sum(str(sets[0]) in name for name in decoded) == 1  # the first, for its size
+    assert sum(str(sets[1]) in name for name in decoded) >= COUNT
+
+
+def test_a_picture_that_changed_is_seen_in_spite_of_the_cache(
+    sets: tuple[Path, Path], tmp_path: Path
+) -> None:
+    cache = StatisticsCache(tmp_path / "cache")
+    first = evaluate(*sets, metrics=["swd"], settings=QUIET, cache=cache)
+    write_set(sets[0], pictures(99, 3))
+    second = evaluate(*sets, metrics=["swd"], settings=QUIET, cache=cache)
+    fresh = evaluate(*sets, metrics=["swd"], settings=QUIET)
+    assert second.scores == fresh.scores
+    assert second.scores != first.scores
+
+
+def test_without_weights_what_needs_none_is_measured_and_the_rest_said(
+    sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGAN_TOOLKIT_CACHE", str(tmp_path / "nothing"))
+    monkeypatch.delenv("PGAN_TOOLKIT_WEIGHTS", raising=False)
+    report = evaluate(*sets, settings=QUIET)
+    assert list(report.scores) == ["swd.avg", "swd.32", "swd.16", "ms-ssim"]
+    assert list(report.skipped) == FEATURE_METRICS
+    assert all("not at hand" in reason for reason in report.skipped.values())
+
+
+def test_scores_say_which_is_better_and_where_they_come_from(sets: tuple[Path, Path]) -> None:
+    report = evaluate(*sets, metrics=["swd"], settings=QUIET)
+    average, level = report.scores["swd.avg"], report.scores["swd.32"]
+    result = report.measured["swd"].result
+    assert (average.value, average.standard_error) == (result.value, result.standard_error)
+    assert (level.value, level.standard_error) == (
+        result.components["32"],
+        result.component_errors["32"],
+    )
+    assert np.mean(level.repeats) == pytest.approx(level.value)
+    assert np.mean(average.repeats) == pytest.approx(average.value)
+    assert np.std(average.repeats, ddof=1) / 2 == pytest.approx(average.standard_error)
+    assert (average.headline, level.headline, average.better) == (True, False, "lower")
+
+
+def test_modes_are_counted_when_asked_for(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    sets = [
+        write_set(tmp_path / side, random.integers(0, 256, (6, 28, 28, 3), dtype=np.uint8))
+        for side in ("real", "fake")
+    ]
+    report = evaluate(*sets, metrics=["modes"], settings=QUIET)
+    assert list(report.scores) == ["modes.count", "modes.kl"]
+    assert 1 <= report.scores["modes.count"].value <= 6
+    assert report.measured["modes"].deviations == ("fake: 6 of 256,000 images",)
+
+
+def mixed(folder: Path) -> Path:
+    write_set(folder, pictures(1, 8))
+    return write_set(folder, pictures(2, 8, size=48), first=8)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_set_of_several_sizes_is_measured_by_what_takes_it(
+    sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "pgan_toolkit.evaluation.comparing.selecting.find_weights", lambda *_, **__: Path()
+    )
+    report = evaluate(sets[0], mixed(tmp_path / "mixed"), settings=QUIET)
+    assert list(report.measured) == FEATURE_METRICS
+    assert set(report.skipped) == {"swd", "ms-ssim"}
+    assert "32x32 and of 48x48" in report.skipped["swd"]
+
+
+def test_a_set_of_several_sizes_is_refused_by_a_metric_that_was_asked_for(
+    sets: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="48x48"):
+        evaluate(sets[0], mixed(tmp_path / "mixed"), metrics=["swd"], settings=QUIET)
+
+
+def test_what_no_metric_can_take_is_an_error_that_says_why(tmp_path: Path) -> None:
+    tiny = [write_set(tmp_path / side, pictures(0, 4, size=8)) for side in ("real", "fake")]
+    with pytest.raises(DataError, match=r"no metric can be measured: swd: .*16 or more"):
+        evaluate(*tiny, settings=QUIET)
+    with pytest.raises(DataError, match="16 or more"):
+        evaluate(*tiny, metrics=["swd"], settings=QUIET)
+
+
+def test_a_metric_that_refuses_the_sets_is_left_out_unless_asked_for(tmp_path: Path) -> None:
+    real, fake = (write_set(tmp_path / side, pictures(0, 1)) for side in ("real", "fake"))
+    report: Report = evaluate(real, fake, settings=QUIET)
+    assert list(report.measured) == ["swd"]
+    assert "no two that follow each other" in report.skipped["ms-ssim"]
+    with pytest.raises(DataError, match="no two"):
+        evaluate(real, fake, metrics=["ms-ssim"], settings=QUIET)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [(["swdd"], r"'swdd'.*did you mean swd\?"), ([], "none"), (["swd", "FID"], "'FID'")],
+)
+def test_names_that_are_no_metrics_are_refused(
+    sets: tuple[Path, Path], metrics: list[str], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        evaluate(*sets, metrics=metrics, settings=QUIET)
+
+
+def test_every_number_has_a_metric() -> None:
+    assert {kind.metric for kind in SCORES.values()} == set(METRICS)
