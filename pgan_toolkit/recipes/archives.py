@@ -4,7 +4,7 @@ import gzip
 import io
 import tarfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Container
 from pathlib import Path
 
 from pgan_toolkit.errors import DataError
@@ -24,13 +24,17 @@ _READ_ERRORS = (
 )
 
 
-def read_members(path: Path, *, most_bytes: int, most_bytes_each: int) -> Mapping[str, bytes]:
-    """Read all regular files in a .tar.gz, by the last part of their names.
+def read_members(
+    path: Path, wanted: Container[str], *, most_bytes: int, most_bytes_each: int
+) -> dict[str, bytes]:
+    """Read regular files in a .tar.gz, by the last part of their names.
 
     Parameters
     ----------
     path : Path
         The archive.
+    wanted : container of str
+        The names of those to read; others are passed over.
     most_bytes, most_bytes_each : int
         Unpacked size beyond which the archive, or one of its files, is refused.
 
@@ -51,9 +55,10 @@ def read_members(path: Path, *, most_bytes: int, most_bytes_each: int) -> Mappin
                         f"{path}: file {count + 1}, {info.name!r:.80}, of {info.size:,} bytes is "
                         "more than was published; get the archive again"
                     )
-                contents = archive.extractfile(info) if info.isreg() else None
+                name = info.name.rsplit("/", 1)[-1]
+                contents = archive.extractfile(info) if info.isreg() and name in wanted else None
                 if contents is not None:
-                    members[info.name.rsplit("/", 1)[-1]] = contents.read()
+                    members[name] = contents.read()
     except _READ_ERRORS as error:
         raise DataError(f"{path}: no .tar.gz, or damaged ({error}); get it again") from error
     return members

@@ -1,6 +1,6 @@
 """CIFAR-10 from its published files, of the Python or of the binary version."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,16 +38,17 @@ class _Files:
 
     names: Sequence[str]
     binary: bool
-    members: Mapping[str, bytes] | None
+    members: dict[str, bytes] | None
     folder: Path
 
     def batches(self) -> Sequence[Batch]:
+        """Decode them, once: what is decoded is forgotten, for all of them take 150 MB."""
         read = read_binary_batch if self.binary else read_python_batch
         return [read(self._bytes(name), name=str(self.folder / name)) for name in self.names]
 
     def _bytes(self, name: str) -> bytes:
         if self.members is not None:
-            return self.members[name]
+            return self.members.pop(name)
         path = self.folder / name
         if path.stat().st_size > _MOST_BYTES_EACH:
             raise DataError(
@@ -85,7 +86,12 @@ def _locate(path: Path) -> Path:
 def _find_batches(place: Path, split: str) -> _Files:
     members = None
     if place.is_file():
-        members = read_members(place, most_bytes=_MOST_BYTES, most_bytes_each=_MOST_BYTES_EACH)
+        members = read_members(
+            place,
+            {*_BATCHES[split], *(f"{name}.bin" for name in _BATCHES[split])},
+            most_bytes=_MOST_BYTES,
+            most_bytes_each=_MOST_BYTES_EACH,
+        )
     for suffix in ("", ".bin"):
         names = [f"{name}{suffix}" for name in _BATCHES[split]]
         missing = [
