@@ -24,7 +24,7 @@ CURVES = {
 
 
 def plot_run(run: Path, *, out: Path) -> None:
-    """Draw the measurements of a run over kimg, with a line where each resolution is complete.
+    """Draw the measurements of a run over kimg, shaded where a resolution is being faded in.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def plot_run(run: Path, *, out: Path) -> None:
     for axes, name in zip(panels, names, strict=True):
         _draw(axes, name, [row for row in rows if name in row])
         _mark_resolutions(axes, settings, end=rows[-1]["kimg"])
-    panels[-1].set_xlabel("kimg (thousands of reals shown)")
+    panels[-1].set_xlabel("kimg (thousands of reals shown); shaded: a resolution fades in")
     with mpl.rc_context({"svg.hashsalt": ""}):  # the same bytes from the same run
         figure.savefig(out, dpi=120)
 
@@ -56,6 +56,7 @@ def _draw(axes: Axes, name: str, rows: list[dict[str, Any]]) -> None:
 
 def _mark_resolutions(axes: Axes, settings: RunSettings, *, end: float) -> None:
     """Shade where a resolution is being faded in, and name those that are trained."""
+    axes.set_xlim(0, 1.02 * end)
     for stretch in phases(settings):
         if stretch.from_kimg >= end:
             return
@@ -64,9 +65,9 @@ def _mark_resolutions(axes: Axes, settings: RunSettings, *, end: float) -> None:
         else:
             axes.annotate(
                 f"{stretch.resolution}x{stretch.resolution}",
-                (stretch.from_kimg, 1),
+                (stretch.from_kimg, 0),
                 xycoords=("data", "axes fraction"),
-                xytext=(3, -11),
+                xytext=(3, 3),
                 textcoords="offset points",
                 fontsize=8,
             )
