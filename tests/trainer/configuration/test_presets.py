@@ -26,7 +26,7 @@ EXPECTED_NAMES = {
     *(f"mnist1k-{part}-{row}" for part in ("half", "quarter") for row in MNIST_ROWS),
     *(f"mnist1k-{part}-{row}-pacgan" for part in ("half", "quarter") for row in MNIST_ROWS[:-1]),
     "lsun-256", "lsun-256-program", "lsgan-1024", "lsgan-1024-program", "cifar10",
-    "smoke", "smoke-conditional", "smoke-mnist",
+    "faces-32-cpu", "smoke", "smoke-conditional", "smoke-mnist",
 }  # fmt: skip
 
 
