@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from pgan_cli.evaluate_output import Outputs, finish_evaluation
+from pgan_cli.evaluate_page import page_place
 from pgan_cli.metric_options import (
     json_option,
     metric_device_option,
@@ -126,6 +127,13 @@ def _file_option(name: str, *, text: str) -> Callable[[Any], Any]:
 @json_option
 @_file_option("junit", text="Write the verdicts here as JUnit XML.")
 @_file_option("markdown", text="Write a summary here as Markdown.")
+@_file_option("html", text="Write one self-contained page here: verdicts, charts and pictures.")
+@click.option(
+    "--history",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Show this --json report of an earlier run on the page; repeat for more.",
+)
 @click.option(
     "--github",
     is_flag=True,
@@ -143,6 +151,8 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     report: Path | None,
     junit: Path | None,
     markdown: Path | None,
+    html: Path | None,
+    history: tuple[Path, ...],
     github: bool,
     quiet: bool,
     **asked: Any,
@@ -160,7 +170,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 
     outputs = Outputs(json=report, junit=junit, markdown=markdown, github=github, quiet=quiet)
     plan = resolve(asked, config=config, quiet=quiet, update_baseline=update_baseline)
-    with outputs.places() as places:
+    with outputs.places() as places, page_place(html, history) as page:
         judged = _judged(fake, generator)
         found = run(
             real,
@@ -172,6 +182,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
             cache=open_cache(no_cache=no_cache, quiet=quiet),
         )
         places.write(found)
+        page.write(found, real=real, fake=judged, settings=plan.settings)
     finish_evaluation(found, baseline=plan.baseline_to_write, quiet=quiet)
 
 

@@ -68,7 +68,7 @@ def log_axis(values: Iterable[float], *, label: str) -> Axis:
     found = [value for value in values if math.isfinite(value) and value > 0] or [1.0, 10.0]
     first, last = math.floor(math.log10(min(found))), math.ceil(math.log10(max(found)))
     last = max(last, first + 1)
-    ticks = {10.0**power: f"{10.0**power:,.6g}" for power in range(first, last + 1)}
+    ticks = {10.0**power: f"{10.0**power:,.{max(-power, 0)}f}" for power in range(first, last + 1)}
     return Axis(label=label, low=10.0**first, high=10.0**last, ticks=ticks, log=True)
 
 

@@ -73,7 +73,8 @@ def line_chart(
     points : bool
         Whether the points are drawn too, as where there are few.
     """
-    svg = _frame(title, description, axes, names=[(line.name, line.kind) for line in lines])
+    svg = _frame(title, description, axes)
+    _legend(svg, [(line.name, line.kind) for line in lines], bars=False)
     for value, text in (marks or {}).items():
         x = _x(axes[0], value)
         _line(svg, (x, _TOP), (x, _BOTTOM), "mark")
@@ -113,12 +114,13 @@ def bar_chart(
         As of `line_chart`.
     """
     across = Axis(label="", low=0, high=len(labels))
-    svg = _frame(title, description, (across, axis), names=[(g.name, g.kind) for g in groups])
+    svg = _frame(title, description, (across, axis))
+    _legend(svg, [(group.name, group.kind) for group in groups], bars=True)
     room = (_RIGHT - _LEFT) / max(len(labels), 1)
     width = 0.8 * room / len(groups)
     for place, label in enumerate(labels):
         left = _LEFT + place * room + 0.1 * room
-        _text(svg, left + 0.4 * room, _BOTTOM + _LINE, label, "middle")
+        _text(svg, left + 0.4 * room, _BOTTOM + _LINE + 2, label, "middle")
         for number, group in enumerate(groups):
             _bar(svg, group, place, axis=axis, left=left + number * width, width=width)
     table = Table(
@@ -149,10 +151,8 @@ def _bar(
         _text(svg, middle, top - 4, f"{value:.3g}", "middle")
 
 
-def _frame(
-    title: str, description: str, axes: tuple[Axis, Axis], *, names: Sequence[tuple[str, str]]
-) -> ET.Element:
-    """Return a drawing of the axes, their ticks and the legend."""
+def _frame(title: str, description: str, axes: tuple[Axis, Axis]) -> ET.Element:
+    """Return a drawing of the axes and their ticks."""
     named = f"{title}. {description}"
     view = f"0 0 {_WIDTH} {_HEIGHT}"
     svg = ET.Element("svg", {"viewBox": view, "role": "img", "aria-label": named})
@@ -164,16 +164,23 @@ def _frame(
         _line(svg, (_LEFT, y), (_RIGHT, y), "grid")
         _text(svg, _LEFT - 6, y + 5, text, "end")
     for value, text in across.ticks.items():
-        _text(svg, _x(across, value), _BOTTOM + _LINE, text, "middle")
+        _text(svg, _x(across, value), _BOTTOM + _LINE + 2, text, "middle")
     _line(svg, (_LEFT, _BOTTOM), (_RIGHT, _BOTTOM), "axis")
-    _text(svg, _RIGHT, _BOTTOM + 2 * _LINE, across.label, "end")
+    _text(svg, _RIGHT, _BOTTOM + 2 * _LINE + 1, across.label, "end")
     _text(svg, 4, _TOP - 18, up.label, "start")
-    x = float(_LEFT)
-    for name, kind in names:
-        _line(svg, (x, _HEIGHT - 8), (x + 26, _HEIGHT - 8), f"line {kind}")
-        _text(svg, x + 32, _HEIGHT - 3, name, "start")
-        x += 50 + 8 * len(name)
     return svg
+
+
+def _legend(svg: ET.Element, names: Sequence[tuple[str, str]], *, bars: bool) -> None:
+    x, y = float(_LEFT), _HEIGHT - 8
+    for name, kind in names:
+        if bars:
+            shape = {"x": x, "y": y - 6, "width": 26, "height": 12}
+            _add(svg, "rect", {**shape, "class": f"bar {kind}"})
+        else:
+            _line(svg, (x, y), (x + 26, y), f"line {kind}")
+        _text(svg, x + 32, y + 5, name, "start")
+        x += 50 + 8 * len(name)
 
 
 def _x(axis: Axis, value: float) -> float:

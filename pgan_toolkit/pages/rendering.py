@@ -35,8 +35,8 @@ def require_jinja() -> None:
         ) from error
 
 
-def render_page(template: str, *, folder: Path, content: Mapping[str, Any]) -> str:
-    """Return a page.
+def render_page(template: str, *, folder: Path, content: Mapping[str, Any]) -> bytes:
+    """Return a page; names that are no Unicode, as file systems allow, are shown by their codes.
 
     Parameters
     ----------
@@ -71,11 +71,12 @@ def render_page(template: str, *, folder: Path, content: Mapping[str, Any]) -> s
         "policy": _policy(style=style, script=script),
         "version": __version__,
     }
-    return environment.get_template(template).render({**content, **own})
+    page = environment.get_template(template).render({**content, **own})
+    return page.encode("utf-8", "backslashreplace")
 
 
-def write_page(path: Path, page: str) -> None:
-    """Write a page; names that are no Unicode, as file systems allow, are shown by their codes.
+def write_page(path: Path, page: bytes) -> None:
+    """Write a page.
 
     Raises
     ------
@@ -85,7 +86,7 @@ def write_page(path: Path, page: str) -> None:
         It cannot be written.
     """
     try:
-        atomic_write_bytes(path, page.encode("utf-8", "backslashreplace"))
+        atomic_write_bytes(path, page)
     except OSError as error:
         raise SetupError(
             f"{path}: cannot be written ({error.strerror or error}); choose another place"

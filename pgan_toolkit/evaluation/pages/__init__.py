@@ -3,7 +3,7 @@
 from pgan_toolkit.evaluation.pages.findings import RULES, Finding, find_differences
 from pgan_toolkit.evaluation.pages.likeness import Likeness, compare_likeness
 from pgan_toolkit.evaluation.pages.side import Side, SideStatistics, look_at, page_sample
-from pgan_toolkit.evaluation.pages.writing import write_html
+from pgan_toolkit.evaluation.pages.writing import report_html, write_html
 
 __all__ = [
     "RULES",
@@ -15,5 +15,6 @@ __all__ = [
     "find_differences",
     "look_at",
     "page_sample",
+    "report_html",
     "write_html",
 ]

@@ -98,7 +98,10 @@ def spectrum_charts(real: Side, fake: Side) -> tuple[Chart, ...]:
         "one line; blur falls below it on the right, noise rises above it.",
     )
     share = line_chart(
-        [Line("fake / real", "fake", x, ratio.tolist())],
+        [
+            Line("real / real", "real", [1 / 32, 1 / 2], [1.0, 1.0]),
+            Line("fake / real", "fake", x, ratio.tolist()),
+        ],
         axes=(across, linear_axis([0.0, 1.0, *known.tolist()], label="1: as in the real ones")),
         title="Power of the fake pictures over that of the real ones",
         description=f"At the finest frequencies it is {finest}.",

@@ -101,7 +101,7 @@ def _detail(real: Side, fake: Side) -> Finding | None:
             f"The fake pictures {what}.",
             f"The {band} frequencies ({_BAND_TEXT[band]}) hold {_percent(ratio)} of the power that "
             "they hold in the real pictures, at equal contrast.",
-            f"Said below {_percent(1 / _DETAIL)} and above {_percent(_DETAIL)}.",
+            f"Rule: said below {_percent(1 / _DETAIL)} and above {_percent(_DETAIL)}.",
             "spectrum",
         )
     return None
@@ -121,8 +121,8 @@ def _blocks(real: Side, fake: Side) -> Finding | None:
         f"Steps between neighbouring pixels are {_percent(usual[0] - 1)} larger across one column "
         f"in eight, and {_percent(usual[1] - 1)} across one row in eight, than across the others, "
         "compared with the real pictures.",
-        f"Said where one place in eight exceeds all others by {_percent(_BLOCK_PEAK - 1)} in both "
-        "directions.",
+        f"Rule: said where one place in eight exceeds all others by "
+        f"{_percent(_BLOCK_PEAK - 1)} in both directions.",
         "spectrum",
     )
 
@@ -136,7 +136,7 @@ def _brightness(real: Side, fake: Side) -> Finding | None:
     return Finding(
         f"The fake pictures are {'darker' if change < 0 else 'brighter'}.",
         f"Their mean brightness is {means[1]:.0f} of 255, that of the real ones {means[0]:.0f}.",
-        f"Said from {_BRIGHTNESS_LEVELS:.0f} levels of 255.",
+        f"Rule: said from {_BRIGHTNESS_LEVELS:.0f} levels of 255.",
         "colours",
     )
 
@@ -157,7 +157,7 @@ def _cast(real: Side, fake: Side) -> Finding | None:
         f"The fake pictures are {more if amount > 0 else less}: they have a colour cast.",
         f"Levels of 255 against the mean of the three channels, compared with the real pictures: "
         f"{listed}.",
-        f"Said from {_CAST_LEVELS:.0f} levels of one channel against the mean of the three.",
+        f"Rule: said from {_CAST_LEVELS:.0f} levels of one channel against the mean of the three.",
         "colours",
     )
 
@@ -193,7 +193,7 @@ def _scaled(
     return Finding(
         f"The fake pictures {words[ratio > 1]}.",
         f"The {what} is, on average, {_percent(ratio)} of that in the real pictures.",
-        f"Said below {_percent(1 / limit)} and above {_percent(limit)}.",
+        f"Rule: said below {_percent(1 / limit)} and above {_percent(limit)}.",
         "colours",
     )
 
@@ -213,7 +213,7 @@ def _repeated(likeness: Likeness, count: int) -> Finding | None:
         f"The generator repeats itself: only {fake:,} of {count:,} fake pictures are distinct.",
         f"Of as many real pictures {real:,} are. Pictures count as one that are nearer to each "
         "other than a quarter of the usual distance of a real picture from its nearest.",
-        f"Said where {_percent(_DISTINCT_LOSS)} fewer are distinct than of the real pictures.",
+        f"Rule: said where {_percent(_DISTINCT_LOSS)} fewer are distinct than of the real ones.",
         "typical",
     )
 
@@ -226,7 +226,7 @@ def _left_out(likeness: Likeness, distinct: int) -> Finding | None:
         "The fake pictures leave out part of what the real ones show: modes are missing.",
         f"A fake picture comes near {_percent(got)} of the real ones; {_percent(expected)} if both "
         "sets were of one kind. Those that are farthest from any are shown.",
-        f"Said below {_percent(_REACH)} of what is expected. Near: no farther than the fifth "
+        f"Rule: said below {_percent(_REACH)} of what is expected. Near: no farther than the fifth "
         "nearest real picture, at 16x16 pixels.",
         "missing",
     )
@@ -241,7 +241,7 @@ def _odd(likeness: Likeness, count: int) -> Finding | None:
         "Many fake pictures look like none of the real ones.",
         f"{_percent(got)} of them are near a real picture; of the real ones, each against the "
         f"others, {_percent(expected)}.",
-        f"Said below {_percent(_PLAUSIBLE)} of what the real pictures reach.",
+        f"Rule: said below {_percent(_PLAUSIBLE)} of what the real pictures reach.",
         "typical",
     )
 
@@ -253,7 +253,7 @@ def _copied(likeness: Likeness, count: int) -> Finding | None:
         f"{counted(likeness.copied, 'fake picture')} of {count:,} are near copies of real ones.",
         "They are nearer to one than a quarter of the usual distance of a real picture from its "
         "nearest.",
-        f"Said from {_percent(_COPIED)} of the pictures, and from three.",
+        f"Rule: said from {_percent(_COPIED)} of the pictures, and from three.",
         "neighbours",
     )
 

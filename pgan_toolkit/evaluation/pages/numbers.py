@@ -4,19 +4,18 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from pgan_toolkit.evaluation.comparing.outcomes import Score
+from pgan_toolkit.evaluation.comparing.outcomes import Score, Verdict
 from pgan_toolkit.evaluation.comparing.report import Report
 from pgan_toolkit.evaluation.pages.paper_values import paper_values
 from pgan_toolkit.pages import Cell, Table
 
-__all__ = ["numbers_table", "paper_table", "protocol_tables", "verdict_words", "verdicts_table"]
+__all__ = ["numbers_table", "paper_table", "protocol_tables", "verdict_lines", "verdict_words"]
 
 _WORDS = {
     "pass": ("✓ pass", "pass"),
     "fail": ("✗ fail", "fail"),
     "not comparable": ("? not comparable", "note"),
 }
-_KINDS = {"max": "at most", "min": "at least", "baseline": "no worse than the baseline's"}
 
 
 def verdict_words(report: Report) -> tuple[str, str]:
@@ -36,23 +35,12 @@ def verdict_words(report: Report) -> tuple[str, str]:
     return f"? Not comparable: {_of(counts['not comparable'], total)} could not be judged.", "note"
 
 
-def verdicts_table(report: Report) -> Table:
-    """Return one row a condition."""
-    rows = []
-    for verdict in report.verdicts:
-        word, kind = _WORDS[verdict.status]
-        reason = f"{verdict.message} {verdict.caution}".strip()
-        rows.append(
-            (
-                Cell(verdict.score),
-                Cell(word, None, kind),
-                Cell.number(verdict.value),
-                Cell(_KINDS[verdict.kind]),
-                Cell.number(verdict.limit),
-                Cell(reason),
-            )
-        )
-    return Table(("Number", "Verdict", "Value", "Condition", "Limit", "Why"), rows, "Conditions")
+def verdict_lines(report: Report) -> tuple[tuple[Cell, Verdict], ...]:
+    """Return each condition's outcome in a word, with its class, and the condition."""
+    return tuple(
+        (Cell(_WORDS[verdict.status][0], None, _WORDS[verdict.status][1]), verdict)
+        for verdict in report.verdicts
+    )
 
 
 def numbers_table(report: Report) -> Table:
@@ -65,18 +53,19 @@ def numbers_table(report: Report) -> Table:
 
 
 def paper_table(report: Report) -> Table | None:
-    """Return the paper's values of what was measured; None if it has none."""
+    """Return the paper's values of what was measured, a column a data set; None if none."""
     values = paper_values(report.scores)
+    published = {(value.score, value.data): value.value for value in values}
+    sets = list(dict.fromkeys(value.data for value in values))
     rows = [
         (
-            Cell(value.score),
-            Cell.number(report.scores[value.score].value),
-            Cell.number(value.value),
-            Cell(value.data),
+            Cell(name),
+            Cell.number(report.scores[name].value),
+            *(Cell.number(published.get((name, data))) for data in sets),
         )
-        for value in values
+        for name in dict.fromkeys(value.score for value in values)
     ]
-    head = ("Number", "Here", "In the paper", "Which was measured on")
+    head = ("Number", "Here", *(f"Paper: {data}" for data in sets))
     return Table(head, rows, "Other data, other pictures: not limits") if rows else None
 
 

@@ -23,14 +23,14 @@ from pgan_toolkit.evaluation.pages.numbers import (
     numbers_table,
     paper_table,
     protocol_tables,
+    verdict_lines,
     verdict_words,
-    verdicts_table,
 )
 from pgan_toolkit.evaluation.pages.side import Side, look_at, page_sample
 from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.pages import render_page, require_jinja, write_page
 
-__all__ = ["write_html"]
+__all__ = ["report_html", "write_html"]
 
 _TEMPLATE = "report.html"
 
@@ -43,9 +43,30 @@ def write_html(
     fake: ImageStream,
     history: Sequence[Report] = (),
     command: str = "",
-    sides: tuple[Side, Side] | None = None,
 ) -> None:
-    """Write a report as one HTML page, with the pictures that it is about.
+    """Write what `report_html` returns; a file that exists is replaced.
+
+    Raises
+    ------
+    UsageError
+        `path` is a device, a pipe or an open stream.
+    DataError, SetupError
+        As `report_html`; or the page cannot be written.
+    """
+    page = report_html(report, real=real, fake=fake, history=history, command=command)
+    write_page(path, page)
+
+
+def report_html(
+    report: Report,
+    *,
+    real: ImageStream,
+    fake: ImageStream,
+    history: Sequence[Report] = (),
+    command: str = "",
+    sides: tuple[Side, Side] | None = None,
+) -> bytes:
+    """Return a report as one HTML page, with the pictures that it is about.
 
     Up to 2,048 pictures of each side are read for it (256 of 1024x1024), unless they were looked at
     before. The page stays below 3 MB and asks for nothing from anywhere.
@@ -54,8 +75,6 @@ def write_html(
     ----------
     report : Report
         What was found.
-    path : Path
-        The file; one that exists is replaced.
     real, fake : ImageStream
         The sets.
     history : sequence of Report
@@ -70,10 +89,8 @@ def write_html(
     ------
     DataError
         A picture cannot be read.
-    UsageError
-        `path` is a device, a pipe or an open stream.
     SetupError
-        jinja2 is not installed, or the page cannot be written.
+        jinja2 is not installed.
     """
     require_jinja()
     if sides is None:
@@ -81,7 +98,7 @@ def write_html(
         sides = look_at(real, label="page: real"), look_at(fake, label="page: fake")
     content = _content(report, (real, fake), sides, history=history)
     content["protocol"] = protocol_tables(report, command=command)
-    write_page(path, render_page(_TEMPLATE, folder=Path(__file__).parent, content=content))
+    return render_page(_TEMPLATE, folder=Path(__file__).parent, content=content)
 
 
 def _content(
@@ -100,7 +117,7 @@ def _content(
         "kind": kind,
         "real": real.path,
         "fake": fake.path,
-        "verdicts": verdicts_table(report),
+        "verdicts": verdict_lines(report),
         "findings": find_differences(*sides, likeness),
         "rules": RULES,
         "looked_at": len(sides[0]),
