@@ -17,7 +17,7 @@ __all__ = ["RECIPE_NAMES", "prepare_set"]
 
 RECIPE_NAMES = ("celeba", "cifar10", "lsun", "mnist")
 """`pgan_toolkit.recipes.RECIPES`, which --help does without: it would load all that decodes."""
-_STORE_PNG = ("folder", "zip")
+_STORE_PNG = ("folder", "zip", "lmdb", "webdataset")
 
 
 @click.command(

@@ -125,7 +125,7 @@ class StoredPictures(Pictures):
         checked: str,
     ) -> None:
         super().__init__(keys, size_px=size_px, checked=checked)
-        self._source, self._indices, self._render = source, tuple(indices), render
+        self._source, self._indices, self._render = source, indices, render
 
     def _make(self, index: int) -> tuple[Image, int | None]:
         place = self._indices[index]
