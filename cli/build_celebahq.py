@@ -14,6 +14,7 @@ from pgan_cli.options import (
     restorer_option,
     workers_option,
 )
+from pgan_cli.pages import command_line, page_place
 
 from pgan_toolkit.errors import Interrupted
 
@@ -104,25 +105,35 @@ def _word_or_path(*words: str) -> Callable[[click.Context, click.Parameter, str]
     type=click.IntRange(min=0),
     help="Stop with exit code 3 when more photographs have failed.  [default: no bound]",
 )
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a page here: scores and the cut, best, borderline and worst pictures, failures.",
+)
 @fresh_option
 @click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing.")
 @quiet_option
-def build_celebahq(*, fresh: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
+def build_celebahq(
+    *, report: Path | None, fresh: bool, dry_run: bool, quiet: bool, **options: Any
+) -> None:
     """Build a ranked, aligned face dataset from photographs.
 
     Every photograph's face is cropped upright and scored for quality; the best are written.
     Killed at any moment, the same command goes on and ends with the same bytes.
     """
-    from pgan_toolkit.celebahq import BuildSettings, build_dataset, plan_build
+    from pgan_toolkit.celebahq import BuildSettings, build_dataset, build_html, plan_build
 
     settings = BuildSettings(**options)
     if dry_run:
         click.echo(_describe(plan_build(settings)))
         return
-    try:
-        summary = build_dataset(settings, fresh=fresh, mode="quiet" if quiet else "auto")
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted; the same command goes on where it stopped") from None
+    with page_place(report) as page:
+        try:
+            summary = build_dataset(settings, fresh=fresh, mode="quiet" if quiet else "auto")
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted; the same command goes on where it stopped") from None
+        if page is not None:
+            page.write(build_html(settings, summary, command=command_line()))
     if not quiet:
         click.echo(summary.to_text())
         click.echo(f"dataset: {settings.out}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from pgan_cli.evaluate_output import Outputs, finish_evaluation
-from pgan_cli.evaluate_page import page_place
+from pgan_cli.evaluate_page import planned_page
 from pgan_cli.metric_options import (
     json_option,
     metric_device_option,
@@ -170,7 +170,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 
     outputs = Outputs(json=report, junit=junit, markdown=markdown, github=github, quiet=quiet)
     plan = resolve(asked, config=config, quiet=quiet, update_baseline=update_baseline)
-    with outputs.places() as places, page_place(html, history) as page:
+    with outputs.places() as places, planned_page(html, history) as page:
         judged = _judged(fake, generator)
         found = run(
             real,

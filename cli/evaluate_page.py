@@ -1,22 +1,20 @@
 """The page of `pgan-toolkit evaluate`."""
 
-import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pgan_cli.pages import command_line, page_place
 from pgan_cli.reports import Report as FilePlace
-from pgan_cli.reports import report_place
 
 if TYPE_CHECKING:  # it would load torch, which --help does without
     from pgan_toolkit.evaluation.comparing import EvaluationSettings, Report
     from pgan_toolkit.evaluation.comparing.generators import Generate
     from pgan_toolkit.evaluation.streams import ImageStream
 
-__all__ = ["PagePlan", "page_place"]
+__all__ = ["PagePlan", "planned_page"]
 
 _MOST_PICTURES = 2048
 
@@ -64,13 +62,13 @@ class PagePlan:
             real=ImageStream(real, how),
             fake=_judged(fake, report, settings),
             history=self._history,
-            command=shlex.join(["pgan-toolkit", *sys.argv[1:]]),
+            command=command_line(),
         )
         self._place.write(page)
 
 
 @contextmanager
-def page_place(html: Path | None, history: Sequence[Path]) -> Iterator[PagePlan]:
+def planned_page(html: Path | None, history: Sequence[Path]) -> Iterator[PagePlan]:
     """Take the place of a page, and read the earlier reports, before the work.
 
     Raises
@@ -90,11 +88,9 @@ def page_place(html: Path | None, history: Sequence[Path]) -> Iterator[PagePlan]
         yield PagePlan(None, ())
         return
     from pgan_toolkit.evaluation.comparing import read_report
-    from pgan_toolkit.pages import require_jinja
 
-    require_jinja()
     earlier = sorted(map(read_report, history), key=lambda report: report.created)
-    with report_place(html) as place:
+    with page_place(html) as place:
         yield PagePlan(place, earlier)
 
 

@@ -10,6 +10,7 @@ from pgan_toolkit.celebahq.landmarks import (
     write_landmarks,
 )
 from pgan_toolkit.celebahq.ledger import Ledger, Row, Verdict
+from pgan_toolkit.celebahq.page import build_html
 from pgan_toolkit.celebahq.photographs import Photograph, PhotographSet, find_photographs
 from pgan_toolkit.celebahq.plan import BuildPlan, plan_build
 from pgan_toolkit.celebahq.quality import QualityReport, measure_quality, quality_score
@@ -40,6 +41,7 @@ __all__ = [
     "Verdict",
     "Wish",
     "build_dataset",
+    "build_html",
     "check_landmarks",
     "crop_quad",
     "find_photographs",
