@@ -57,10 +57,8 @@ class Reporter:
     ) -> None:
         self._folder, self._device = folder, device
         self.grid = parse_grid(grid)
-        curves = folder.tensorboard if options.tensorboard else None
-        at = shown / 1000
-        self._log = TrainingLog(folder.log, resumed_at=at, key="kimg", curves=curves)
-        self._metrics = TrainingLog(folder.metrics, resumed_at=at, key="kimg", curves=curves)
+        self._log = _open_log(folder.log, shown=shown, options=options, folder=folder)
+        self._metrics = _open_log(folder.metrics, shown=shown, options=options, folder=folder)
         self._bar = Progress(total, label="training", unit="real", mode=options.mode, initial=shown)
         self._stack = ExitStack()
         self._last_shown, self._last_s, self._paused_s = shown, time.perf_counter(), 0.0
@@ -170,3 +168,9 @@ class Reporter:
             return round(torch.cuda.max_memory_allocated(self._device) / _GIB, 3)
         unit = 1 if sys.platform == "darwin" else 1024
         return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / _GIB, 3)
+
+
+def _open_log(path: Path, *, shown: int, options: RunOptions, folder: RunFolder) -> TrainingLog:
+    # Curves of a folder each: what begins anew in one hides all that is there.
+    curves = folder.tensorboard / path.stem if options.tensorboard else None
+    return TrainingLog(path, resumed_at=shown / 1000, key="kimg", curves=curves)

@@ -23,9 +23,9 @@ from pgan_toolkit.restoration.scoring import SCORED_TASKS
 from pgan_toolkit.storage import FORMATS
 
 GROUP = {
-    "build-celebahq", "data", "demo", "doctor", "evaluate", "fid", "generate", "inception-score", "interpolate",
-    "kid", "modes", "ms-ssim", "neighbours", "precision-recall", "rank", "restore", "restore-score",
-    "swd", "timelapse", "train-digits", "train-restorer",
+    "build-celebahq", "data", "demo", "doctor", "evaluate", "fid", "generate", "inception-score",
+    "interpolate", "kid", "modes", "ms-ssim", "neighbours", "precision-recall", "rank", "restore",
+    "restore-score", "swd", "timelapse", "train", "train-digits", "train-restorer",
 }  # fmt: skip
 
 

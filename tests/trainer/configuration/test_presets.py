@@ -276,6 +276,17 @@ def test_mnist1k_baseline(name: str) -> None:
     assert _adam(settings) == (0.5, 0.99, 1e-8)
 
 
+def test_faces_on_a_cpu_grow_in_a_small_network() -> None:
+    settings = load_preset("faces-32-cpu")
+    assert (settings.data.resolution, settings.schedule.growing) == (32, True)
+    assert _phases(settings) == (20, 20, 260)
+    assert [_maps_at(settings, resolution) for resolution in (4, 8, 16, 32)] == [(64, 64)] * 4
+    assert (settings.optimization.learning_rate, settings.optimization.precision) == (
+        0.002, "bfloat16",
+    )  # fmt: skip
+    assert settings.loss == load_preset("celebahq-128").loss
+
+
 def test_smoke_presets_are_short() -> None:
     for name in ("smoke", "smoke-conditional", "smoke-mnist"):
         settings = load_preset(name)

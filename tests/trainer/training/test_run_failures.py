@@ -60,6 +60,7 @@ def test_a_loss_that_is_no_number_stops_the_run(reals: Path, tmp_path: Path) -> 
     assert open_sampler(run.path, device="cpu").of_seed(0).shape == (1, 3, 16, 16)
 
 
+@pytest.mark.slow
 def test_poisoned_weights_are_told_and_the_run_goes_on_from_before(
     reals: Path, tmp_path: Path
 ) -> None:
@@ -137,6 +138,7 @@ def files_of_at_most(count: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_last_checkpoint(reals: Path, tmp_path: Path) -> None:
     run, whole = RunFolder(tmp_path / "run"), trained(SHORT, reals, tmp_path / "whole")
     save = checkpoint_module.Checkpoints.save
@@ -217,6 +219,7 @@ def test_a_run_keeps_its_settings(change: str, named: str, done: RunFolder) -> N
         resume_training(done.path, changes=[change], options=QUIET)
 
 
+@pytest.mark.slow
 def test_foreign_checkpoints_are_refused(done: RunFolder, reals: Path, tmp_path: Path) -> None:
     foreign = tmp_path / "other.safetensors"
     foreign.write_bytes(b"no checkpoint at all")
@@ -279,6 +282,7 @@ def test_pictures_must_be_square(tmp_path: Path) -> None:
         trained(SHORT, tmp_path / "reals", tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_rows_behind_the_checkpoint_are_made_again(reals: Path, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     with at_step(9, Crash()), pytest.raises(Crash):

@@ -35,7 +35,7 @@ RUNS: dict[str, RunSettings] = {
     "batch-norm": tiny_settings("g_normalization=batch", "growing=false"),
     "discrimination": tiny_settings("minibatch_statistic=discrimination", "rampup_kimg=0.1"),
 }  # fmt: skip
-SOME = ["wgan-gp", "lsgan", "five-steps"]
+SOME = ["wgan-gp", "lsgan"]
 """The others are slow tests."""
 
 
@@ -96,7 +96,9 @@ def test_crash_upon_crash(place: Path, tmp_path: Path) -> None:
     require_same_end(resumed, whole("wgan-gp", place))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_signal_saves_after_the_step(number: signal.Signals, place: Path, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     with (
@@ -109,6 +111,7 @@ def test_a_signal_saves_after_the_step(number: signal.Signals, place: Path, tmp_
     assert newest_bytes(resumed) == newest_bytes(whole("wgan-gp", place))
 
 
+@pytest.mark.slow
 def test_a_signal_in_the_last_step_leaves_the_last_measurement_out(
     place: Path, tmp_path: Path
 ) -> None:
@@ -119,6 +122,7 @@ def test_a_signal_in_the_last_step_leaves_the_last_measurement_out(
     require_same_weights(run, whole("wgan-gp", place))
 
 
+@pytest.mark.slow
 def test_an_older_checkpoint_leads_to_the_same_end(place: Path, tmp_path: Path) -> None:
     run = trained(RUNS["wgan-gp"], place / "reals", tmp_path / "run")
     oldest = min(run.checkpoints_folder.glob("*.safetensors"))

@@ -1,0 +1,115 @@
+"""The command under torchrun: two processes on the CPU that train one run."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_trainings import QUIET, rows, tiny_settings, trained, words, write_reals
+
+from reference_trainer.runs import RunFolder, newest_checkpoint, read_saved
+from reference_trainer.training import resume_training
+
+pytestmark = pytest.mark.slow
+
+CHANGES = (
+    "total_kimg=0.16", "stable_kimg=0.032", "fade_kimg=0.032", "tick_kimg=0.024",
+    "checkpoint_kimg=0.04", "picture_kimg=0.08", "grid=2x1", "g_map_most=8", "d_map_most=8",
+    "metrics_kimg=0.08", "metrics_images=8",
+    # A statistic would be of a process's share, and a small epsilon would enlarge rounding errors.
+    "minibatch_statistic=none", "epsilon=1", "learning_rate=0.05",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def reals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_reals(tmp_path_factory.mktemp("data") / "reals")
+
+
+def torchrun(*arguments: object) -> subprocess.Popen[str]:
+    program = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    return subprocess.Popen(
+        [sys.executable, *program, "-m", "pgan_cli", "train", *map(str, arguments),
+         "--device", "cpu", "--no-cache"],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def test_two_processes_do_what_one_does(reals: Path, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "two")
+    process = torchrun(
+        "--preset", "smoke", "--data", reals, "--out", run.path, *words(CHANGES)
+    )  # fmt: skip
+    said, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, said
+    assert said.count("trained for 0.2 kimg") == 1
+    alone = trained(tiny_settings(*CHANGES), reals, tmp_path / "one")
+    names = [sorted(str(path.relative_to(folder.path)) for path in folder.path.rglob("*"))
+             for folder in (run, alone)]  # fmt: skip
+    assert names[0] == names[1]
+    assert [row["kimg"] for row in rows(run.log)] == [row["kimg"] for row in rows(alone.log)]
+    for row, expected in zip(rows(run.log), rows(alone.log), strict=True):
+        assert row == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    ends = [newest_checkpoint(folder) for folder in (run, alone)]
+    found, expected_end = (load_file(end) for end in ends)
+    assert found.keys() == expected_end.keys()
+    for name, value in found.items():
+        torch.testing.assert_close(value, expected_end[name], rtol=1e-5, atol=1e-5)
+    assert read_saved(ends[0]).state.world_size == 2
+
+
+def test_they_stop_together_and_one_goes_on(
+    reals: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    process = torchrun(
+        "--preset", "smoke", "--data", reals, "--out", run.path, *words(CHANGES),
+        "--set", "total_kimg=40", "--set", "metrics_kimg=0", "--quiet",
+    )  # fmt: skip
+    deadline = time.monotonic() + 100
+    while newest_checkpoint(run) is None:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=100)
+    assert process.returncode != 0
+    newest = newest_checkpoint(run)
+    state = read_saved(newest).state
+    assert state.steps % 10 == 0
+    assert f"stopped at kimg {state.kimg:.3f} and saved" in said
+    assert "another process has ended" not in said
+    total = f"total_kimg={state.kimg + 0.08}"
+    resume_training(run.path, changes=[total, "checkpoint_kimg=40"], options=loud())
+    assert "processes were 2 and are 1 from here on" in capsys.readouterr().err
+    longer = torchrun("--resume", run.path, "--set", f"total_kimg={state.kimg + 0.16}")
+    said, _ = longer.communicate(timeout=200)
+    assert longer.returncode == 0, said
+    assert said.count("processes were 1 and are 2 from here on") == 1
+    end = read_saved(newest_checkpoint(run)).state
+    assert (end.steps, end.world_size) == (state.steps + 20, 2)
+
+
+def test_two_stop_at_a_loss_that_is_no_number(reals: Path, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    process = torchrun(
+        "--preset", "smoke", "--data", reals, "--out", run.path, *words(CHANGES),
+        "--set", "epsilon=1e-8", "--set", "learning_rate=1e9", "--quiet",
+    )  # fmt: skip
+    said, _ = process.communicate(timeout=200)
+    assert process.returncode == 1
+    assert "exitcode  : 3" in said
+    assert f"are in {newest_checkpoint(run)}." in said
+    assert "another process has ended" not in said
+
+
+def loud():
+    from dataclasses import replace
+
+    return replace(QUIET, mode="auto")
