@@ -8,6 +8,7 @@ from pgan_toolkit.errors import DataError
 from pgan_toolkit.storage.base import StoredSource
 from pgan_toolkit.storage.folder import FolderSource, list_files
 from pgan_toolkit.storage.hdf5 import Hdf5Source
+from pgan_toolkit.storage.lmdb import DATA_FILE, LmdbSource, starts_as_lmdb
 from pgan_toolkit.storage.npy_header import NPY_SIGNATURE
 from pgan_toolkit.storage.npz_members import holds_arrays
 from pgan_toolkit.storage.numpy_arrays import NumpySource
@@ -21,8 +22,8 @@ from pgan_toolkit.storage.zipped import ZipSource
 __all__ = ["READABLE", "no_pictures", "open_file", "open_folder"]
 
 READABLE = (
-    "a folder of pictures, a zip file, an HDF5 file, NumPy arrays, WebDataset shards, or TFRecord "
-    "files"
+    "a folder of pictures, a zip file, an HDF5 file, NumPy arrays, WebDataset shards, TFRecord "
+    "files, or LMDB"
 )
 """What can be opened, in words."""
 
@@ -30,10 +31,6 @@ _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 _START_BYTES = 512
 _SUFFIXES = {".zip", ".h5", ".hdf5", ".npy", ".npz", ".tar", ".tfrecord", ".tfrecords"}
-_NOT_YET = {
-    ".mdb": "LMDB",
-    ".lmdb": "LMDB",
-}
 _PART_OF_7Z = re.compile(r"\.7z(\.\d{3})?$")
 
 
@@ -59,6 +56,8 @@ def _open_contents(path: Path) -> StoredSource:
     folder = FolderSource(path)
     if len(folder):
         return folder
+    if (path / DATA_FILE).is_file():
+        return LmdbSource(path)
     names = [entry.name for entry in path.iterdir() if entry.is_file()]
     if any(map(is_tfrecord_name, names)):
         return TfrecordSource(path)
@@ -87,18 +86,13 @@ def open_file(path: Path) -> StoredSource:
     place, magic = TAR_MAGIC
     if start[place:].startswith(magic) or suffix == ".tar":
         return WebDatasetSource(path)
+    if starts_as_lmdb(start) or suffix in {".mdb", ".lmdb"}:
+        return LmdbSource(path)
     if starts_as_tfrecord(start) or is_tfrecord_name(path.name):
         return TfrecordSource(path)
-    raise DataError(f"{path}: {_what_file(path)}; expected {READABLE}")
-
-
-def _what_file(path: Path) -> str:
-    if _PART_OF_7Z.search(path.name):
-        return _seven_zip_advice(path.name)
-    kind = _NOT_YET.get(path.suffix.lower())
-    if kind is not None:
-        return f"{kind} is not supported in this version"
-    return "not a data set"
+    seven_zip = _PART_OF_7Z.search(path.name) is not None
+    what = _seven_zip_advice(path.name) if seven_zip else "not a data set"
+    raise DataError(f"{path}: {what}; expected {READABLE}")
 
 
 def no_pictures(source: StoredSource) -> DataError:
@@ -120,12 +114,12 @@ def no_pictures(source: StoredSource) -> DataError:
 
 def _advice(files: tuple[str, ...]) -> str:
     for name in files:
-        kind = _NOT_YET.get(PurePosixPath(name).suffix.lower())
+        file = PurePosixPath(name)
         if _PART_OF_7Z.search(name):
             return f"; {_seven_zip_advice(name)}"
-        if kind is not None:
-            return f"; {kind} is not supported in this version: give {READABLE}"
-        if PurePosixPath(name).suffix.lower() in _SUFFIXES:
+        if file.name == DATA_FILE:
+            return f"; open the folder {file.parent} itself"
+        if file.suffix.lower() in _SUFFIXES:
             return f"; open {name} itself"
     return f"; expected {READABLE}"
 

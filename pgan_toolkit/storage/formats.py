@@ -11,6 +11,7 @@ from pgan_toolkit.storage.base import StoredSink, StoredSource
 from pgan_toolkit.storage.detection import READABLE, no_pictures, open_file, open_folder
 from pgan_toolkit.storage.folder import FolderSink
 from pgan_toolkit.storage.hdf5 import Hdf5MultiresSink, Hdf5Sink
+from pgan_toolkit.storage.lmdb import LmdbSink
 from pgan_toolkit.storage.numpy_arrays import NumpySink
 from pgan_toolkit.storage.records import ImageSink, ImageSource
 from pgan_toolkit.storage.tfrecord_sink import TfrecordSink
@@ -20,7 +21,9 @@ from pgan_toolkit.storage.zipped import ZipSink
 
 __all__ = ["FORMATS", "FormatName", "convert", "guess_format", "open_sink", "open_source"]
 
-FormatName = Literal["folder", "zip", "hdf5", "hdf5-multires", "numpy", "webdataset", "tfrecord"]
+FormatName = Literal[
+    "folder", "zip", "hdf5", "hdf5-multires", "numpy", "webdataset", "tfrecord", "lmdb"
+]
 FORMATS: tuple[FormatName, ...] = get_args(FormatName)
 """The formats that can be written; all of them can be read."""
 
@@ -32,6 +35,7 @@ _SINKS: dict[FormatName, Callable[..., StoredSink]] = {
     "numpy": NumpySink,
     "webdataset": open_webdataset_sink,
     "tfrecord": TfrecordSink,
+    "lmdb": LmdbSink,
 }
 _SUFFIXES: dict[str, FormatName] = {
     ".zip": "zip",
@@ -41,12 +45,12 @@ _SUFFIXES: dict[str, FormatName] = {
     ".tar": "webdataset",
     ".tfrecord": "tfrecord",
     ".tfrecords": "tfrecord",
+    ".lmdb": "lmdb",
 }
 _NOT_WRITTEN = {
     ".7z": "7-zip archives are not written",
     ".npy": "keys and labels do not fit into .npy, but into .npz they do",
-    ".lmdb": "LMDB cannot be written in this version",
-    ".mdb": "LMDB cannot be written in this version",
+    ".mdb": "an LMDB environment is a folder; name it .lmdb",
 }
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
@@ -60,9 +64,9 @@ def open_source(path: Path | str) -> StoredSource:
     ----------
     path : Path | str
         A folder of pictures, a zip file of them, an HDF5 file of either layout, NumPy arrays, a
-        WebDataset shard or a TFRecord file or a folder of such files, or a folder that an
-        installed package takes for its own (`plugins`): a training run. Several shards may be
-        named as ``a-{0000..0012}.tar``.
+        WebDataset shard or a TFRecord file or a folder of such files, an LMDB environment, or a
+        folder that an installed package takes for its own (`plugins`): a training run. Several
+        shards may be named as ``a-{0000..0012}.tar``.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def open_source(path: Path | str) -> StoredSource:
     DataError
         It holds no pictures, is damaged, or is of a format that is not supported.
     SetupError
-        A package that was asked about the folder is broken.
+        A package that was asked about the folder is broken, or that of an extra is missing.
     """
     path = _local(path)
     put_back(path)
@@ -106,9 +110,9 @@ def open_sink(
     path : Path | str
         What it will be called. It appears under this name, complete, at `close`.
     format : str | None
-        One of `FORMATS`: "folder", "zip" and "webdataset" take pictures of any sizes, "hdf5" and
-        "numpy" of one, "hdf5-multires" and "tfrecord" squares of a power of two. None goes by the
-        name, see `guess_format`.
+        One of `FORMATS`: "folder", "zip", "webdataset" and "lmdb" take pictures of any sizes,
+        "hdf5" and "numpy" of one, "hdf5-multires" and "tfrecord" squares of a power of two. None
+        goes by the name, see `guess_format`.
     overwrite : bool
         Replace what has that name.
 
@@ -116,6 +120,8 @@ def open_sink(
     ------
     UsageError
         The path is a URL, exists and may not be overwritten, or the format is unknown.
+    SetupError
+        The package of an extra is missing.
     OSError
         The place cannot be written to.
     """
@@ -127,8 +133,8 @@ def open_sink(
 def guess_format(path: Path | str) -> FormatName:
     """Tell the format to write by the extension of the name; without one of ours, a folder.
 
-    .zip; .h5 and .hdf5 (plain); .npz (numpy); .tar (webdataset); .tfrecords
-    (a folder of that name).
+    .zip; .h5 and .hdf5 (plain); .npz (numpy); .tar (webdataset); .tfrecords and .lmdb
+    (folders of that name).
 
     Raises
     ------

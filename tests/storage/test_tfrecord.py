@@ -33,8 +33,9 @@ def framed(*contents: bytes) -> bytes:
 
 def example_class() -> Any:
     """The messages of TensorFlow's Example, made by the protobuf package."""
-    pytest.importorskip("google.protobuf")
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+    descriptor_pb2 = pytest.importorskip("google.protobuf.descriptor_pb2")
+    descriptor_pool = pytest.importorskip("google.protobuf.descriptor_pool")
+    message_factory = pytest.importorskip("google.protobuf.message_factory")
 
     file = descriptor_pb2.FileDescriptorProto(name="example.proto", package="t", syntax="proto3")
     text = descriptor_pb2.FieldDescriptorProto

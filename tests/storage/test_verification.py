@@ -121,7 +121,7 @@ def test_quick_reads_headers_only(tmp_path: Path) -> None:
     assert set(check.damaged) == {"b"}
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("format_name", [name for name in FORMATS if name != "lmdb"])
 def test_whole_sets_pass(tmp_path: Path, format_name: FormatName) -> None:
     check = check_pictures(open_source(written(tmp_path / "set", records(4), format_name)))
     assert check.passed
