@@ -181,7 +181,8 @@ def cut_descriptors(
     for level, plane in zip(levels, laplacian_pyramid(images, levels=len(levels)), strict=True):
         positions = patch_positions(indices, side=side, level=level, settings=settings)
         steps = (plane * STEPS_PER_GREY_LEVEL).round_().to(torch.int16)
-        cut.append(_patches(steps, positions, settings.patch_size))
+        # Images whose channels lie last in memory give a first level that is laid out likewise.
+        cut.append(_patches(steps.contiguous(), positions, settings.patch_size))
     return cut
 
 

@@ -122,3 +122,16 @@ def test_the_steepest_images_stay_within_the_integers() -> None:
     white = torch.full((1, 3, 32, 32), 255, dtype=torch.uint8)
     lowest = cut_descriptors(white, range(1), side="real", settings=SETTINGS)[-1]
     assert (lowest == 255 * STEPS_PER_GREY_LEVEL).all()
+
+
+def test_how_images_lie_in_memory_changes_nothing() -> None:
+    random = np.random.default_rng(0)
+    images = torch.from_numpy(random.integers(0, 256, (5, 3, 64, 32), dtype=np.uint8))
+    settings = SwdSettings(patches=16)
+    expected = cut_descriptors(images, range(5), side="real", settings=settings)
+    channels_last = images.to(memory_format=torch.channels_last)
+    rows_last = images.transpose(2, 3).contiguous().transpose(2, 3)
+    part = torch.cat([images, images])[5:]
+    for other in (channels_last, rows_last, part):
+        found = cut_descriptors(other, range(5), side="real", settings=settings)
+        assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
