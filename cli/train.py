@@ -22,8 +22,6 @@ Examples:
   pgan-toolkit train --preset celebahq-1024 --data celeba_hq.zip --out runs/hq
   pgan-toolkit train --preset table1-g --data celeba128/ --out runs/g --set total_kimg=2000
   pgan-toolkit train --resume runs/hq
-  torchrun --nproc-per-node 8 -m pgan_cli train --preset celebahq-1024-8gpu \\
-      --data celeba_hq.zip --out runs/hq8
 """
 
 
@@ -93,6 +91,9 @@ def train(  # noqa: PLR0913 - one argument an option
 
     The run's folder explains itself: settings, log, pictures, measurements and checkpoints. A run
     that is stopped, in whatever way, goes on with --resume, and ends as if it had not been.
+
+    Of several GPUs each has a process: write `torchrun --nproc-per-node 8 -m pgan_cli train` in the
+    place of `pgan-toolkit train`, for one machine or many.
     """
     from reference_trainer.configuration import preset_summaries, settings_toml
 
