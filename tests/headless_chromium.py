@@ -38,7 +38,8 @@ def find_chromium() -> str:
 class Tab:
     """One page that is open.
 
-    `errors` are exceptions and what the console was told, `requests` the addresses asked for.
+    `errors` are exceptions and what the console was told, `requests` the addresses asked for, and
+    `blocked` why some of these were not.
     """
 
     def __init__(self, commands: int, answers: int) -> None:
@@ -48,6 +49,7 @@ class Tab:
         self._session: str | None = None
         self.errors: list[str] = []
         self.requests: list[str] = []
+        self.blocked: list[str] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
@@ -128,6 +130,8 @@ class Tab:
             self.errors.append(str(about["entry"]["text"]))
         elif method == "Network.requestWillBeSent":
             self.requests.append(str(about["request"]["url"]))
+        elif method == "Network.loadingFailed":
+            self.blocked.append(str(about.get("blockedReason")))
 
 
 @contextlib.contextmanager

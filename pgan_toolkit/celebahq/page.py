@@ -39,7 +39,7 @@ __all__ = ["build_html"]
 _SHOWN = 12
 _BORDERLINE = 8
 _MOST_FAILURES = 200
-_BINS = 32
+_MOST_BINS = 32
 _NOT_RENDERED = "the photograph cannot be read any more"
 
 
@@ -114,7 +114,7 @@ def _score_chart(kept: Sequence[_Face], rejected: Sequence[_Face]) -> Chart | No
     scores = [score for group in groups.values() for score in group if math.isfinite(score)]
     if not scores:
         return None
-    edges = np.linspace(min(scores), max(scores) + 1e-6, _BINS + 1)
+    edges = np.linspace(min(scores), max(scores) + 1e-6, _bins(len(scores)) + 1)
     middles = ((edges[1:] + edges[:-1]) / 2).tolist()
     lines = [
         Line(name, kind, middles, [float(n) for n in np.histogram(group, edges)[0]])
@@ -133,6 +133,11 @@ def _score_chart(kept: Sequence[_Face], rejected: Sequence[_Face]) -> Chart | No
         description=f"From {min(scores):.2f} to {max(scores):.2f}.{said}",
         marks=None if cut is None else {cut: f"cut {cut:.2f}"},
     )
+
+
+def _bins(count: int) -> int:
+    """Fewer for few, so that there is something in most of them."""
+    return min(max(int(count**0.5), 4), _MOST_BINS)
 
 
 def _cut(kept: Sequence[float], rejected: Sequence[float]) -> float | None:

@@ -68,8 +68,14 @@ def log_axis(values: Iterable[float], *, label: str) -> Axis:
     found = [value for value in values if math.isfinite(value) and value > 0] or [1.0, 10.0]
     first, last = math.floor(math.log10(min(found))), math.ceil(math.log10(max(found)))
     last = max(last, first + 1)
-    ticks = {10.0**power: f"{10.0**power:,.{max(-power, 0)}f}" for power in range(first, last + 1)}
+    ticks = {10.0**power: _power_of_ten(power) for power in range(first, last + 1)}
     return Axis(label=label, low=10.0**first, high=10.0**last, ticks=ticks, log=True)
+
+
+def _power_of_ten(power: int) -> str:
+    """Return 0.01, 1, 10k, 1M: short, for there is little room beside an axis."""
+    unit = min(max(power // 3, 0), 3)
+    return f"{10.0 ** (power - 3 * unit):,.{max(-power, 0)}f}{'kMG'[unit - 1] if unit else ''}"
 
 
 def _step(rough: float) -> float:

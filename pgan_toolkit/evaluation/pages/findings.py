@@ -18,6 +18,7 @@ from pgan_toolkit.wording import counted
 __all__ = ["RULES", "Finding", "find_differences"]
 
 _STANDARD_ERRORS = 4.0
+_FEWEST = 8  # of fewer pictures a standard error is hardly known
 _BRIGHTNESS_LEVELS = 5.0
 _CAST_LEVELS = 4.0
 _CONTRAST, _SATURATION, _DETAIL = 1.18, 1.25, 1.33  # ratios, or one over them
@@ -71,10 +72,12 @@ def find_differences(real: Side, fake: Side, likeness: Likeness | None) -> tuple
     Parameters
     ----------
     real, fake : Side
-        What was seen of each side.
+        What was seen of each side. Of fewer than 8 pictures nothing is said.
     likeness : Likeness | None
         How their pictures lie to each other; None: not known.
     """
+    if min(len(real), len(fake)) < _FEWEST:
+        return ()
     pixels: tuple[Callable[[Side, Side], Finding | None], ...] = (
         _detail, _blocks, _brightness, _cast, _contrast, _saturation,
     )  # fmt: skip
@@ -85,13 +88,16 @@ def find_differences(real: Side, fake: Side, likeness: Likeness | None) -> tuple
 
 
 def _detail(real: Side, fake: Side) -> Finding | None:
-    contrast = _ratio(np.square(fake.contrast), np.square(real.contrast))
+    variances = np.square(real.contrast), np.square(fake.contrast)
+    contrast = _ratio(variances[1], variances[0])
     for band, rings in _BANDS.items():
         powers = [_band(side.power, rings) for side in (real, fake)]
         if not all(len(power) > 1 and power.mean() > 0 for power in powers):
             continue
         ratio = _ratio(powers[1], powers[0]) / max(contrast, 1e-12)
-        beyond = _beyond_chance(math.log(max(ratio, 1e-12)), *map(_relative_error, powers))
+        beyond = _beyond_chance(
+            math.log(max(ratio, 1e-12)), *map(_relative_error, (*powers, *variances))
+        )
         if not beyond or 1 / _DETAIL < ratio < _DETAIL:
             continue
         what = (
@@ -109,11 +115,11 @@ def _detail(real: Side, fake: Side) -> Finding | None:
 
 def _blocks(real: Side, fake: Side) -> Finding | None:
     ratio = fake.jumps / np.where(real.jumps > 0, real.jumps, np.nan)
-    if not np.isfinite(ratio).all():
-        return None
+    if not (np.isfinite(ratio) & (ratio > 0)).all():
+        return None  # too small, or flat: no step to look at
     ordered = np.sort(ratio, axis=1)
     peaks = ordered[:, -1] / ordered[:, -2]
-    if peaks.min() < _BLOCK_PEAK or min(len(real), len(fake)) < 2:
+    if peaks.min() < _BLOCK_PEAK:
         return None
     usual = ordered[:, -1] / np.median(ordered, axis=1)
     return Finding(
@@ -184,10 +190,12 @@ def _scaled(
     what: str,
 ) -> Finding | None:
     real, fake = values
-    if min(real.mean(), fake.mean()) <= 0:
+    if real.mean() <= 0:
         return None
     ratio = _ratio(fake, real)
-    beyond = _beyond_chance(math.log(ratio), _relative_error(real), _relative_error(fake))
+    beyond = _beyond_chance(
+        math.log(max(ratio, 1e-12)), _relative_error(real), _relative_error(fake)
+    )
     if not beyond or 1 / limit < ratio < limit:
         return None
     return Finding(
@@ -289,5 +297,5 @@ def _beyond_chance(change: float, *errors: float) -> bool:
 
 
 def _percent(share: float) -> str:
-    value = 100 * share
+    value = round(100 * share, 1)
     return f"{value:.1f} %" if 0 < abs(value) < 10 and value != round(value) else f"{value:.0f} %"

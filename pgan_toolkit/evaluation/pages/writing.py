@@ -6,6 +6,7 @@ from typing import Any
 
 from pgan_toolkit.evaluation.comparing.report import Report
 from pgan_toolkit.evaluation.pages.figures import (
+    block_chart,
     colour_charts,
     history_charts,
     spectrum_charts,
@@ -28,7 +29,7 @@ from pgan_toolkit.evaluation.pages.numbers import (
 )
 from pgan_toolkit.evaluation.pages.side import Side, look_at, page_sample
 from pgan_toolkit.evaluation.streams import ImageStream
-from pgan_toolkit.pages import render_page, require_jinja, write_page
+from pgan_toolkit.pages import Chart, render_page, require_jinja, write_page
 
 __all__ = ["report_html", "write_html"]
 
@@ -126,7 +127,7 @@ def _content(
         "skipped": report.skipped,
         "paper": paper_table(report),
         "swd": swd_chart(report, history=history),
-        "spectra": spectrum_charts(*sides),
+        "spectra": (*spectrum_charts(*sides), *_known(block_chart(*sides))),
         "colours": colour_charts(*sides),
         "histories": history_charts(report, history=history),
         "samples": sample_galleries(real, fake, seed=report.seed),
@@ -142,6 +143,10 @@ def _content(
         }
     sections = _sections(content)
     return content | {"sections": sections, "present": {anchor for anchor, _ in sections}}
+
+
+def _known(chart: Chart | None) -> tuple[Chart, ...]:
+    return () if chart is None else (chart,)
 
 
 def _warnings(report: Report) -> tuple[str, ...]:
