@@ -8,7 +8,8 @@ from pgan_toolkit.errors import DataError
 from pgan_toolkit.storage.base import StoredSource
 from pgan_toolkit.storage.folder import FolderSource, list_files
 from pgan_toolkit.storage.hdf5 import Hdf5Source
-from pgan_toolkit.storage.lmdb import DATA_FILE, LmdbSource, starts_as_lmdb
+from pgan_toolkit.storage.lmdb import DATA_FILE, LmdbSource
+from pgan_toolkit.storage.lmdb_pages import LMDB_MAGIC
 from pgan_toolkit.storage.npy_header import NPY_SIGNATURE
 from pgan_toolkit.storage.npz_members import holds_arrays
 from pgan_toolkit.storage.numpy_arrays import NumpySource
@@ -83,16 +84,20 @@ def open_file(path: Path) -> StoredSource:
         return NumpySource(path)
     if start.startswith(_ZIP_SIGNATURES) or suffix == ".zip":
         return NumpySource(path) if holds_arrays(path) else ZipSource(path)
-    place, magic = TAR_MAGIC
-    if start[place:].startswith(magic) or suffix == ".tar":
+    if _has(start, TAR_MAGIC) or suffix == ".tar":
         return WebDatasetSource(path)
-    if starts_as_lmdb(start) or suffix in {".mdb", ".lmdb"}:
+    if _has(start, LMDB_MAGIC) or suffix in {".mdb", ".lmdb"}:
         return LmdbSource(path)
     if starts_as_tfrecord(start) or is_tfrecord_name(path.name):
         return TfrecordSource(path)
     seven_zip = _PART_OF_7Z.search(path.name) is not None
     what = _seven_zip_advice(path.name) if seven_zip else "not a data set"
     raise DataError(f"{path}: {what}; expected {READABLE}")
+
+
+def _has(start: bytes, mark: tuple[int, bytes]) -> bool:
+    place, magic = mark
+    return start[place : place + len(magic)] == magic
 
 
 def no_pictures(source: StoredSource) -> DataError:

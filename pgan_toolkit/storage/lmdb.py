@@ -1,15 +1,9 @@
-"""Data sets in LMDB, as LSUN ships them: key -> the bytes of a picture file. Extra `lmdb`.
+"""Data sets in LMDB, as LSUN ships them: key -> the bytes of a picture file.
 
-Described in docs/formats.md. The library may open an environment once in a process and not use it
-after a fork. So it is opened for each reading and closed again, one thread at a time.
+Described in docs/formats.md. Reading needs no package; writing needs that of the extra `lmdb`.
 """
 
-import contextlib
 import importlib
-import os
-import struct
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Literal
@@ -21,34 +15,26 @@ from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
 from pgan_toolkit.storage.encodings import encoding_of
 from pgan_toolkit.storage.keys import LABELS_FILE, KeyRegister
 from pgan_toolkit.storage.labels import format_labels, parse_labels
+from pgan_toolkit.storage.lmdb_pages import list_values
 from pgan_toolkit.storage.records import Record
 from pgan_toolkit.storage.replacing import refuse_to_replace_other_files
 
-__all__ = ["DATA_FILE", "LmdbSink", "LmdbSource", "starts_as_lmdb"]
+__all__ = ["DATA_FILE", "LmdbSink", "LmdbSource"]
 
 FORMAT = "lmdb"
 DATA_FILE = "data.mdb"
-_MAGIC = struct.pack("<I", 0xBEEFC0DE)
-_MAGIC_PLACE = 16  # behind the header of the first page
-_META = struct.Struct("<16x4sI16xI92xQ")  # magic, version, bytes of a page, last page
-_VERSION = 1
-_LOOSE_PAGES = 16  # that the last transaction took and gave back need not be in the file
 _NO_PICTURES = frozenset({b"length", b"__len__", b"__keys__", b"num-samples"})
 """Keys under which other programs note how many pictures there are."""
 _MOST_KEY_BYTES = 511
 _MAP_BYTES = 1 << 40  # of address space; the file grows with what is written
 _BATCH_BYTES = 64 << 20  # a transaction keeps what it wrote in memory
 
-_lock = threading.Lock()
-os.register_at_fork(
-    before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-)
-
 
 class LmdbSource(StoredSource):
     """The pictures of an LMDB environment, in the order of their keys' bytes.
 
-    Nothing is written, no lock file either: no other program may write to it meanwhile.
+    The keys are listed once. Nothing is written, no lock file either: no program may write to the
+    environment meanwhile.
 
     Parameters
     ----------
@@ -57,23 +43,15 @@ class LmdbSource(StoredSource):
 
     Raises
     ------
-    SetupError
-        The package lmdb is missing.
     DataError
         Damaged or cut short, or a key is unsafe or no text.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
-        _check_length(self.path)
-        with _reading(self.path) as transaction:
-            cursor = transaction.cursor()
-            self._stored_keys = [
-                bytes(key)
-                for key in cursor.iternext(keys=True, values=False)
-                if bytes(key) not in _NO_PICTURES
-            ]
-        keys = [_text(key, self.path) for key in self._stored_keys]
+        self._file = self.path / DATA_FILE if self.path.is_dir() else self.path
+        values = [value for value in list_values(self._file) if value.key not in _NO_PICTURES]
+        keys = [_text(value.key, self._file) for value in values]
         register = KeyRegister(str(path))
         for key in keys:
             register.add(key)
@@ -81,6 +59,7 @@ class LmdbSource(StoredSource):
         super().__init__(
             self.path, format_name=FORMAT, keys=keys, labels=[labels.get(key) for key in keys]
         )
+        self._places = [(value.offset, value.size) for value in values]
 
     def _read(self, index: int) -> Image:
         return decode_image(self._encoded(index), name=self._name(index))
@@ -91,11 +70,16 @@ class LmdbSource(StoredSource):
         return PictureInfo(height, width, len(data), encoding_of(data))
 
     def _encoded(self, index: int) -> bytes:
-        with _reading(self.path) as transaction:
-            data = transaction.get(self._stored_keys[index])
-        if data is None:
-            raise DataError(f"{self._name(index)}: is not there any more; open the set anew")
-        return bytes(data)
+        offset, size = self._places[index]
+        try:
+            with self._file.open("rb") as file:
+                file.seek(offset)
+                data = file.read(size)
+        except OSError as error:
+            raise DataError(f"{self._file}: cannot be read ({error.strerror or error})") from error
+        if len(data) != size:
+            raise DataError(f"{self._name(index)}: the file ends within it; get or make it again")
+        return data
 
 
 class LmdbSink(StoredSink):
@@ -156,58 +140,14 @@ class LmdbSink(StoredSink):
         self._environment.close()
 
 
-def starts_as_lmdb(start: bytes) -> bool:
-    """Whether the first bytes of a file are those of an LMDB environment."""
-    return start[_MAGIC_PLACE:].startswith(_MAGIC)
-
-
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[Any]:
-    """Open the environment for one transaction that reads."""
-    package = _package()
-    with _lock:
-        try:
-            environment = package.open(
-                str(path), subdir=path.is_dir(), readonly=True, lock=False, readahead=False
-            )
-            with contextlib.closing(environment), environment.begin() as transaction:
-                yield transaction
-        except (package.Error, OSError) as error:
-            raise DataError(
-                f"{path}: the LMDB environment cannot be read ({error}); get or make it again"
-            ) from error
-
-
 def _package() -> ModuleType:
     try:
         return importlib.import_module("lmdb")
     except ImportError as error:
         raise SetupError(
-            f"LMDB needs the package lmdb ({error}); install it: pip install 'pgan-toolkit[lmdb]'"
+            f"writing LMDB needs the package lmdb ({error}); install it: "
+            "pip install 'pgan-toolkit[lmdb]'"
         ) from error
-
-
-def _check_length(path: Path) -> None:
-    """Refuse a file that is cut short: the library would map it and die of it, untold."""
-    file = path / DATA_FILE if path.is_dir() else path
-    try:
-        with file.open("rb") as data:
-            first = data.read(_META.size).ljust(_META.size, b"\0")
-            magic, version, page_bytes, last = _META.unpack(first)
-            data.seek(page_bytes)
-            second = data.read(_META.size).ljust(_META.size, b"\0")
-            last = max(last, _META.unpack(second)[-1])
-            length = data.seek(0, os.SEEK_END)
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror or error})") from error
-    if magic != _MAGIC:
-        raise DataError(f"{file}: not an LMDB environment; get or make it again")
-    named = (last + 1 - _LOOSE_PAGES) * page_bytes if version == _VERSION else 0
-    if page_bytes == 0 or length < max(2 * page_bytes, named):  # two pages are there from the start
-        raise DataError(
-            f"{file}: {length:,} bytes, but it names {last + 1:,} pages of {page_bytes:,}; it is "
-            "damaged or incomplete: get or make it again"
-        )
 
 
 def _text(key: bytes, path: Path) -> str:

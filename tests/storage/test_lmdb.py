@@ -4,19 +4,40 @@ import struct
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from stored_sets import picture, records, same, written
 
-from pgan_toolkit.errors import DataError, SetupError, UsageError
+from pgan_toolkit.errors import DataError, PganError, SetupError, UsageError
 from pgan_toolkit.imaging import encode_jpeg, encode_png
 from pgan_toolkit.storage import Record, guess_format, open_sink, open_source
+from pgan_toolkit.storage.lmdb_pages import list_values
 
 PNG = encode_png(picture(0))
 
 
-def meta_page(*, magic: int = 0xBEEFC0DE, version: int = 1, last_page: int = 1) -> bytes:
-    page = struct.pack("<16xII16xI92xQ", magic, version, 4096, last_page)
-    return page.ljust(4096, b"\0")
+def meta_page(
+    *, version: int = 1, page_bytes: int = 4096, flags: int = 0, root: int = 2**64 - 1
+) -> bytes:
+    """Literal bytes of a meta page: magic, version, page size, the main tree's flags and root."""
+    page = bytearray(4096)
+    struct.pack_into("<II", page, 16, 0xBEEFC0DE, version)
+    struct.pack_into("<I", page, 40, page_bytes)
+    struct.pack_into("<H", page, 92, flags)
+    struct.pack_into("<Q", page, 128, root)
+    return bytes(page)
+
+
+def leaf_page(end: int, node: int = 4000, *, kind: int = 2, size: int = 0, flags: int = 0) -> bytes:
+    """Literal bytes of a page with one node: two parts of a number, flags, bytes of its key."""
+    page = bytearray(4096)
+    struct.pack_into("<HHH", page, 10, kind, end, node)
+    struct.pack_into("<H", page, 16, node)
+    struct.pack_into("<HHHH", page, min(node, 4088), size & 0xFFFF, size >> 16, flags, 1)
+    struct.pack_into("<Q", page, min(node + 9, 4088), 2**40)
+    return bytes(page)
 
 
 def environment(path: Path, **values: bytes) -> Path:
@@ -30,37 +51,47 @@ def environment(path: Path, **values: bytes) -> Path:
     return path
 
 
-def test_without_the_package_the_error_says_how_to_get_it(
+def test_without_the_package_writing_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    path = environment(tmp_path / "set", a=PNG)
     monkeypatch.setitem(sys.modules, "lmdb", None)
-    (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "data.mdb").write_bytes(meta_page() + meta_page())
     with pytest.raises(SetupError, match=r"pip install 'pgan-toolkit\[lmdb\]'") as caught:
-        open_source(tmp_path / "set")
-    assert caught.value.exit_code == 4
-    with pytest.raises(SetupError, match=r"pip install 'pgan-toolkit\[lmdb\]'"):
         open_sink(tmp_path / "other.lmdb")
+    assert caught.value.exit_code == 4
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
+    assert same(open_source(path), [Record("a", picture(0))])
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "not an LMDB environment"),
-        (meta_page()[:100], "it is damaged or incomplete"),
-        (meta_page(magic=1) * 2, "not an LMDB environment"),
-        (meta_page() + meta_page(last_page=100), "names 101 pages of 4,096; it is damaged"),
-        (meta_page(last_page=2**63) * 2, "it is damaged or incomplete"),
+        (b"", "empty file"),
+        (bytes(9000), "it does not begin as one"),
+        (meta_page()[:100], "buffer"),
+        (meta_page(page_bytes=4095) * 2, "pages of 4,095 bytes"),
+        (meta_page(version=2) * 2, "data version 2"),
+        (meta_page(flags=4) * 2, "several values a key"),
+        (meta_page(root=7) * 2, "page 7 is beyond the end"),
+        (meta_page(root=1) * 2, "page 1 is neither branch nor leaf"),
+        (meta_page(root=2) * 2 + leaf_page(2**15), "nodes at byte 8,192"),
+        (meta_page(root=2) * 2 + leaf_page(18, 4090), "a node outside of its page"),
+        (meta_page(root=2) * 2 + leaf_page(18, 4000, size=10**6), "a value beyond the end"),
+        (meta_page(root=2) * 2 + leaf_page(18, 4000, flags=1), "a value beyond the end"),
+        (meta_page(root=2) * 2 + leaf_page(18, 4000, kind=1, size=2), "page 2 comes twice"),
     ],
 )
-def test_a_cut_file_is_refused_before_the_library_maps_it(
-    tmp_path: Path, data: bytes, message: str
-) -> None:
+def test_hostile_pages_are_refused(tmp_path: Path, data: bytes, message: str) -> None:
     (tmp_path / "data.mdb").write_bytes(data)
     for path in (tmp_path, tmp_path / "data.mdb"):
-        with pytest.raises(DataError, match=rf"data\.mdb: .*{message}"):
+        with pytest.raises(DataError, match=rf"data\.mdb: the LMDB file is damaged.*{message}"):
             open_source(path)
+
+
+def test_an_environment_without_pictures(tmp_path: Path) -> None:
+    (tmp_path / "data.mdb").write_bytes(meta_page() * 2)
+    with pytest.raises(DataError, match="the folder is empty"):
+        open_source(tmp_path)
 
 
 def test_the_folder_above_says_which_to_open(tmp_path: Path) -> None:
@@ -150,3 +181,53 @@ def test_a_folder_of_other_things_is_not_replaced_by_lmdb(tmp_path: Path) -> Non
     (tmp_path / "set" / "thesis.tex").write_text("")
     with pytest.raises(UsageError, match=r"thesis\.tex"):
         open_sink(tmp_path / "set", format="lmdb", overwrite=True)
+
+
+def test_trees_of_several_levels_and_sizes_are_those_of_the_library(tmp_path: Path) -> None:
+    lmdb = pytest.importorskip("lmdb")
+    rng = np.random.default_rng(0)
+    values = {f"{key:08x}".encode(): rng.bytes(int(rng.integers(0, 9000))) for key in
+              rng.permutation(3000)}  # fmt: skip
+    with lmdb.open(str(tmp_path / "set"), map_size=1 << 28, lock=False, max_dbs=2) as opened:
+        for begin in range(0, 3000, 500):
+            with opened.begin(write=True) as transaction:
+                for key in list(values)[begin : begin + 500]:
+                    transaction.put(key, values[key])
+        with opened.begin(write=True) as transaction:
+            for key in list(values)[::3]:
+                transaction.delete(key)
+                del values[key]
+            opened.open_db(b"named", txn=transaction)
+    path = tmp_path / "set" / "data.mdb"
+    data = path.read_bytes()
+    got = {found.key: data[found.offset : found.offset + found.size] for found in list_values(path)}
+    assert list(got) == sorted(values)
+    assert got == values
+
+
+@settings(max_examples=200, deadline=None)
+@given(changes=st.lists(st.tuples(st.integers(0, 2**16), st.binary(min_size=1, max_size=8)),
+                        min_size=1, max_size=4), cut=st.booleans())  # fmt: skip
+def test_mutated_files_raise_errors_that_were_foreseen(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, bytes]], cut: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("fuzz")
+    path = environment(folder / "set", **{f"k{i:03d}": PNG for i in range(60)}) / "data.mdb"
+    data = bytearray(path.read_bytes())
+    for number, value in changes:
+        place = number % len(data)
+        data[place : place + len(value)] = value
+    path.write_bytes(data[: changes[0][0] % len(data)] if cut else data)
+    try:
+        for record in open_source(path):
+            assert record.image.shape[2] == 3
+    except PganError:
+        pass
+
+
+@pytest.mark.shared_data
+def test_real_photographs_are_read(shared_data: Path, tmp_path: Path) -> None:
+    files = sorted((shared_data / "celeba_wild").rglob("*.jpg"))[:12]
+    path = environment(tmp_path / "wild", **{file.stem: file.read_bytes() for file in files})
+    source = open_source(path)
+    assert [source.encoded(i) for i in range(len(source))] == [f.read_bytes() for f in files]

@@ -220,6 +220,7 @@ def test_mutated_shards_raise_errors_that_were_foreseen(
         pass
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # the package leaves it open
 def test_the_webdataset_package_reads_what_is_written(tmp_path: Path) -> None:
     webdataset = pytest.importorskip("webdataset")
     path = written(tmp_path / "a.tar", records(), "webdataset")
