@@ -15,7 +15,16 @@ __all__ = [
     "workers_option",
 ]
 
-FORMAT_NAMES = ("folder", "zip", "hdf5", "hdf5-multires")
+FORMAT_NAMES = (
+    "folder",
+    "zip",
+    "hdf5",
+    "hdf5-multires",
+    "numpy",
+    "webdataset",
+    "tfrecord",
+    "lmdb",
+)
 """`pgan_toolkit.storage.FORMATS`, which --help does without: it would load all that decodes."""
 
 device_option = click.option(
