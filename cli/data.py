@@ -131,7 +131,7 @@ Examples:
     "--format",
     "format_name",
     type=click.Choice(FORMAT_NAMES),
-    help="Of OUT.  [default: by its extension (.zip, .h5, .hdf5), else a folder]",
+    help="Of OUT.  [default: by its extension, else a folder]",
 )
 @_overwrite
 @_quiet

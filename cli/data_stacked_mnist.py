@@ -48,7 +48,7 @@ __all__ = ["stacked_mnist"]
     "--format",
     "format_name",
     type=click.Choice(FORMAT_NAMES),
-    help="Of OUT.  [default: by its extension (.zip, .h5, .hdf5), else a folder]",
+    help="Of OUT.  [default: by its extension, else a folder]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace what has that name.")
 @click.option("--quiet", is_flag=True, help="Show no progress; results and errors only.")
