@@ -51,9 +51,10 @@ function show(place) {
   large.alt = picture.alt;
   large.width = picture.naturalWidth;
   large.height = picture.naturalHeight;
-  const caption = buttons[shown].closest("figure").querySelector("figcaption");
-  dialog.querySelector("figcaption").replaceChildren(
-    `${picture.alt} – `, ...[...caption.cloneNode(true).childNodes]);
+  const name = document.createElement("bdi");
+  name.textContent = picture.alt;
+  const note = buttons[shown].closest("figure").querySelector("figcaption span");
+  dialog.querySelector("figcaption").replaceChildren(name, note ? `: ${note.textContent}` : "");
 }
 
 buttons.forEach((button, place) => {
