@@ -60,7 +60,7 @@ def fid(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Measure the Frechet distance of Inception features (FID).
 
-    REAL and FAKE are folders, zip or HDF5 files of pictures of any size, or .npz files of
+    REAL and FAKE are datasets of any format, training runs, or .npz files of
     statistics: ours, pytorch-fid's or clean-fid's. Lower is better. Few images raise it: compare
     equal numbers only, 50,000 by the protocol and never below 2,048.
     """

@@ -50,7 +50,7 @@ def inception_score(
 ) -> None:
     """Measure how surely and how evenly pictures fall into ImageNet's classes.
 
-    FAKE is a folder, a zip or an HDF5 file of pictures of any size. Higher is better, of objects;
+    FAKE is a dataset of any format, or a training run. Higher is better, of objects;
     of faces it says little. The published protocol takes 50,000 images.
     """
     from pgan_toolkit.evaluation.measure_inception_score import measure_inception_score

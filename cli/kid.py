@@ -32,7 +32,7 @@ Examples:
 def kid(*, subsets: int, subset_size: int, whole_sets: bool, **pair: Any) -> None:
     """Measure the kernel distance of Inception features (KID), which few images do not raise.
 
-    REAL and FAKE are folders, zip or HDF5 files of pictures of any size. Lower is better; the
+    REAL and FAKE are datasets of any format, or training runs. Lower is better; the
     estimate has no bias, so that of equal sets it scatters around 0, also below. Many papers print
     1000 times this number.
     """

@@ -82,7 +82,7 @@ def modes(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Count the modes of generated stacked MNIST, of 1000, and their KL from uniform in nats.
 
-    FAKE is a folder, a zip or an HDF5 file of pictures with a digit in each channel, 28x28 or
+    FAKE is a dataset of any format, or a training run, with a digit in each channel, 28x28 or
     32x32. Each digit is classified; the mode is R + 10 G + 100 B. Real ones score 1000 modes and a
     KL of about 0.02 by the protocol: ten repeats of 25,600 images.
     """

@@ -40,7 +40,7 @@ def ms_ssim(
 ) -> None:
     """Measure how alike the pictures of a set are: MS-SSIM of consecutive pairs.
 
-    FAKE is a folder, a zip or an HDF5 file of pictures of one size. 0: all differ; 1: all are
+    FAKE is a dataset of any format, or a training run, of one size. 0: all differ; 1: all are
     equal. It says nothing of how good they are. The published protocol takes 20,000 images.
     """
     from pgan_toolkit.devices import find_device

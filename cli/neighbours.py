@@ -92,7 +92,7 @@ def neighbours(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Find the training pictures that generated ones look most like, on the central crop.
 
-    FAKE and REAL are folders, zip or HDF5 files of pictures. A generator that copies its training
+    FAKE and REAL are datasets of any format, or training runs. A generator that copies its training
     pictures shows here; one that does not has neighbours that only resemble. By vgg16 distances
     run from 0 to 1.41, by pixels they are root mean square grey levels.
     """

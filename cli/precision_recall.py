@@ -37,7 +37,7 @@ Examples:
 def precision_recall(*, k: int, density_k: int, **pair: Any) -> None:
     """Measure precision, recall, density and coverage of Inception features.
 
-    REAL and FAKE are folders, zip or HDF5 files of pictures of any size. Precision and density:
+    REAL and FAKE are datasets of any format, or training runs. Precision and density:
     are the fakes like reals? Recall and coverage: are all reals reached? Higher is better.
     """
     from pgan_toolkit.evaluation.measure_precision_recall import measure_precision_recall

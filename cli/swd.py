@@ -63,7 +63,7 @@ def swd(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Measure the sliced Wasserstein distance of Laplacian patches, by level and on average.
 
-    REAL and FAKES are folders, zip or HDF5 files of pictures of one size. All FAKES are compared
+    REAL and FAKES are datasets of any format, or training runs, of one size. All FAKES are compared
     with the same patches of REAL along the same directions. Lower is better; the published
     protocol takes 16,384 images of each set, and numbers of other counts are not comparable. A
     change of colour, brightness or contrast that all pictures of a set share is invisible to it.

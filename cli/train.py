@@ -30,7 +30,7 @@ Examples:
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Square pictures: a folder, zip or HDF5 file.  [default with --resume: as before]",
+    help="Square pictures: a dataset of any format.  [default with --resume: as before]",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The new run's folder.")
 @click.option(

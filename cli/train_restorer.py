@@ -31,7 +31,7 @@ _TaskWord = Literal["jpeg", "superres"]
     "--data",
     required=True,
     type=click.Path(path_type=Path),
-    help="Clean pictures: a folder, zip or HDF5 file.",
+    help="Clean pictures: a dataset of any format.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The run's folder.")
 @click.option("--preset", default="cpu", show_default=True, help="smoke, cpu or gpu.")
