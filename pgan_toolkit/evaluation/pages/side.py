@@ -23,7 +23,8 @@ BLOCK_PX = 8
 
 _MOST_PICTURES = 2048
 _FEWEST_PICTURES = 64
-_MOST_PIXELS = 2**28  # 256 pictures of 1024x1024, whose spectra take seconds
+_MOST_PIXELS = 2**27  # 128 pictures of 1024x1024
+_HISTOGRAM_PX = 256  # pixels of a side, at least, that the histogram takes
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,8 @@ class Side:
     power : float64 (N, RING_COUNT)
         Of the luma in each ring of frequencies, as `ring_spectrum`; NaN where there is none.
     histogram : int64 (3, 256)
-        Pixels of all pictures by channel and level.
+        Pixels of all pictures by channel and level; of large ones every second, third, ... of both
+        directions.
     jumps : float64 (2, BLOCK_PX)
         Mean difference of neighbouring pixels across each column and row border, by the border's
         place modulo 8, of all pictures; NaN where there is none.
@@ -79,12 +81,14 @@ class SideStatistics:
         new = next_range(self._seen, first=first, count=len(batch))
         if not len(batch):
             return
-        self._parts[new.start] = _part(batch)
+        values = batch.float()
+        self._parts[new.start] = _part(batch, values)
+        step = max(min(batch.shape[2:]) // _HISTOGRAM_PX, 1)
         for channel in range(3):
-            values = batch[:, channel].reshape(-1).numpy()
-            self._histogram[channel] += np.bincount(values, minlength=256)
+            levels = batch[:, channel, ::step, ::step].reshape(-1).numpy()
+            self._histogram[channel] += np.bincount(levels, minlength=256)
         for axis in range(2):
-            self._jumps[axis] += _jumps(batch, axis=axis)
+            self._jumps[axis] += _jumps(values, axis=axis)
 
     def merge(self, other: "SideStatistics") -> None:
         """Take over what another object has seen of the same set; no picture twice."""
@@ -95,9 +99,8 @@ class SideStatistics:
 
     def compute(self) -> Side:
         """Return what was seen, in the order of the indices."""
-        parts = [self._parts[first] for first in sorted(self._parts)] or [
-            _part(torch.empty((0, 3, SMALL_PX, SMALL_PX), dtype=torch.uint8))
-        ]
+        none = torch.empty((0, 3, SMALL_PX, SMALL_PX), dtype=torch.uint8)
+        parts = [self._parts[first] for first in sorted(self._parts)] or [_part(none, none.float())]
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         sums, counts = self._jumps[:, 0], self._jumps[:, 1]
         means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
@@ -107,7 +110,7 @@ class SideStatistics:
 def page_sample(*streams: ImageStream) -> tuple[ImageStream, ...]:
     """Return as many pictures of each set as a page looks at: the same number of all.
 
-    2,048 at most, fewer of large pictures (256 of 1024x1024), as many as the smallest set has.
+    2,048 at most, fewer of large pictures (128 of 1024x1024), as many as the smallest set has.
     """
     largest = max(height * width for height, width in (stream.size for stream in streams))
     wanted = max(min(_MOST_PICTURES, _MOST_PIXELS // largest), _FEWEST_PICTURES)
@@ -128,8 +131,7 @@ def look_at(stream: ImageStream, *, label: str) -> Side:
     return statistics.compute()
 
 
-def _part(batch: Tensor) -> Mapping[str, NDArray[np.generic]]:
-    values = batch.float()
+def _part(batch: Tensor, values: Tensor) -> Mapping[str, NDArray[np.generic]]:
     small = torch.nn.functional.adaptive_avg_pool2d(values, SMALL_PX)
     pictures: Sequence[NDArray[np.uint8]] = list(batch.permute(0, 2, 3, 1).contiguous().numpy())
     planes = [luma(picture) for picture in pictures]
@@ -137,7 +139,7 @@ def _part(batch: Tensor) -> Mapping[str, NDArray[np.generic]]:
         "colours": values.mean(dim=(2, 3)).double().numpy(),
         "brightness": np.array([plane.mean(dtype=np.float64) for plane in planes]),
         "contrast": np.array([plane.std(dtype=np.float64) for plane in planes]),
-        "saturation": (values.amax(1) - values.amin(1)).mean(dim=(1, 2)).double().numpy(),
+        "saturation": (batch.amax(1) - batch.amin(1)).float().mean(dim=(1, 2)).double().numpy(),
         "power": np.array([_rings(plane) for plane in planes]).reshape(-1, RING_COUNT),
         "small": small.flatten(1).numpy(),
     }
@@ -148,11 +150,12 @@ def _rings(plane: NDArray[np.float32]) -> NDArray[np.float64]:
     return ring_spectrum(power, width=plane.shape[1]).mean
 
 
-def _jumps(batch: Tensor, *, axis: int) -> NDArray[np.float64]:
+def _jumps(images: Tensor, *, axis: int) -> NDArray[np.float64]:
     """Sums and counts of |differences| over column (0) or row (1) borders, by place modulo 8."""
-    values = batch.transpose(2, 3) if axis else batch
-    steps = values[..., 1:].short() - values[..., :-1].short()
-    by_border = steps.abs().sum(dim=(0, 1, 2), dtype=torch.float64).numpy()
+    values = images.transpose(2, 3) if axis else images
+    steps = (values[..., 1:] - values[..., :-1]).abs_()
+    # Whole numbers, whose sum over one column float32 holds exactly.
+    by_border = steps.sum(dim=2).double().sum(dim=(0, 1)).numpy()
     places = np.arange(1, values.shape[-1]) % BLOCK_PX
     each = float(values[..., 0].numel())
     return np.stack(

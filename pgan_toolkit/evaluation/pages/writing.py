@@ -69,7 +69,7 @@ def report_html(
 ) -> bytes:
     """Return a report as one HTML page, with the pictures that it is about.
 
-    Up to 2,048 pictures of each side are read for it (256 of 1024x1024), unless they were looked at
+    Up to 2,048 pictures of each side are read for it (128 of 1024x1024), unless they were looked at
     before. The page stays below 3 MB and asks for nothing from anywhere.
 
     Parameters
