@@ -54,8 +54,9 @@ class Result:
     versions : Mapping of str to str
         Of the libraries that computed it.
     repeats : Mapping of str to tuple of float
-        Component -> its values in each repeat, whose mean it is; empty where there are no repeats.
-        With the same seed and the same real images, those of two results are paired.
+        Component -> its values in the repeats or groups over whose mean the standard error is;
+        empty where there are none. With the same seed and the same real images, those of two
+        results are paired.
     warnings : tuple of str
         How the published protocol was not followed; empty if it was.
     """

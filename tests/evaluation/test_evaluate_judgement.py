@@ -222,7 +222,7 @@ def test_repeats_of_the_same_draws_are_paired(tmp_path: Path) -> None:
     differences = np.subtract(second, first)
     assert verdict.margin == pytest.approx(2 * differences.std(ddof=1) / 2)
     assert verdict.status == "fail"
-    assert "paired over 4 repeats" in verdict.message
+    assert "paired over 4 groups of images" in verdict.message
 
 
 def test_repeats_of_other_draws_are_not_paired(tmp_path: Path) -> None:

@@ -190,6 +190,33 @@ def test_a_bootstrap_gives_an_interval_over_images() -> None:
     assert result == sliced_wasserstein_distance(REAL, FAKE, settings=QUICK, bootstrap=8)
 
 
+def test_groups_give_an_error_over_images() -> None:
+    settings = SwdSettings(patches=8)
+    images = np.random.default_rng(0).integers(0, 256, (2, 12, 3, 32, 32), dtype=np.uint8)
+    real, fake = SwdStatistics(settings), SwdStatistics(settings, side="fake")
+    real.update(images[0])
+    fake.update(images[1])
+    whole, found = compare_swd(real, fake), compare_swd(real, fake, groups=3)
+    assert (found.value, found.components) == (whole.value, whole.components)
+    assert {len(values) for values in found.repeats.values()} == {3}
+    for level, values in found.repeats.items():
+        error = np.std(values, ddof=1) / np.sqrt(3)
+        assert found.component_errors[level] == pytest.approx(error)
+    means = np.mean(list(found.repeats.values()), axis=0)
+    assert found.standard_error == pytest.approx(np.std(means, ddof=1) / np.sqrt(3))
+    # The last group alone, its patches where they lie in the whole set, along the first directions.
+    alone = [
+        SwdStatistics(SwdSettings(patches=8, repeats=1), side=side) for side in ("real", "fake")
+    ]
+    for one, side in zip(alone, images, strict=True):
+        for index in range(2, 12, 3):
+            one.update(side[index][None], first=index)
+    assert compare_swd(*alone).components == {n: v[2] for n, v in found.repeats.items()}
+    for groups, bootstrap in ((1, 0), (7, 0), (3, 2)):
+        with pytest.raises(UsageError, match=f"groups={groups} of 12 images"):
+            compare_swd(real, fake, groups=groups, bootstrap=bootstrap)
+
+
 def test_the_floor_compares_halves() -> None:
     images = _noise(4, 129, 16)
     real = SwdStatistics()

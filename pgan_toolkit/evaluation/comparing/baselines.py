@@ -123,7 +123,7 @@ def _margin(
         pairs = zip(after.repeats, before.repeats, strict=True)
         spread = statistics.stdev(now - then for now, then in pairs)
         error = spread / math.sqrt(len(after.repeats))
-        how += f", paired over {len(after.repeats)} repeats"
+        how += f", paired over {len(after.repeats)} groups of images"
     elif after.standard_error is not None and before.standard_error is not None:
         error = math.hypot(after.standard_error, before.standard_error)
     if error is None or not math.isfinite(error):

@@ -57,8 +57,8 @@ class EvaluationSettings:
     weights : Path | None
         Of the Inception network; None: the public file.
     bootstrap : int
-        Draws of the images with replacement, for an SWD error that covers the choice of images;
-        0: the error is over the directions alone. 20 draws make the SWD take 5 times as long.
+        Draws of the images with replacement, for an interval of the SWD; 0: its error is over ten
+        groups of the images. 20 draws make the SWD take 5 times as long.
     skip_bad, batch_size, workers, mode
         As `StreamSettings`.
     generator_batch : int

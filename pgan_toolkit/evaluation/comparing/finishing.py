@@ -25,11 +25,17 @@ from pgan_toolkit.metrics.swd_comparison import compare_swd
 __all__ = ["Finishing"]
 
 Value = TypeVar("Value")
+_MOST_GROUPS = 10
+_FEWEST_GROUPS = 3
+_IMAGES_A_GROUP = 4
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Finishing:
     """The end of an evaluation: the same numbers as each metric gives when it is measured alone.
+
+    The standard errors of SWD and FID are over the choice of images, by groups of them: those over
+    directions alone are several times too small to compare two sets of samples with.
 
     Attributes
     ----------
@@ -38,7 +44,7 @@ class Finishing:
     real : RealSide
     fake : FakeSide
     bootstrap : int
-        Of the SWD, as `compare_swd`.
+        Of the SWD, as `compare_swd`; 0: its standard error is over groups of images.
     """
 
     passes: Passes
@@ -59,7 +65,7 @@ class Finishing:
         finish: dict[str, Callable[[], Result]] = {
             "swd": self._swd,
             "ms-ssim": self._ms_ssim,
-            "fid": lambda: self._of_features("fid", frechet_distance),
+            "fid": lambda: self._of_features("fid", self._fid),
             "kid": lambda: self._of_features("kid", self._kid),
             "precision-recall": lambda: self._of_features("precision-recall", precision_recall),
             "inception-score": self._inception_score,
@@ -79,6 +85,7 @@ class Finishing:
                 _there(self.real.patches),
                 _there(self.fake.patches),
                 bootstrap=self.bootstrap,
+                groups=0 if self.bootstrap else _groups(len(real)),
                 device=device,
             )
         result = about_sets(result.warned(*unequal), real, fake)
@@ -91,6 +98,10 @@ class Finishing:
 
     def _modes(self) -> Result:
         return about_sets(_there(self.fake.modes).compute(), self._parts.of("fake", "modes"))
+
+    def _fid(self, real: Features, fake: Features) -> Result:
+        seed = self.passes.settings.seed
+        return frechet_distance(real, fake, jackknife_groups=_groups(len(fake)), seed=seed)
 
     def _kid(self, real: Features, fake: Features) -> Result:
         return kernel_distance(real, fake, seed=self.passes.settings.seed)
@@ -124,6 +135,12 @@ class Finishing:
             },
             draws=json.dumps(drawn, sort_keys=True) if result.metric == "swd" else "",
         )
+
+
+def _groups(images: int) -> int:
+    """Into how many groups images are dealt out for a standard error over their choice; 0: none."""
+    groups = min(_MOST_GROUPS, images // _IMAGES_A_GROUP)
+    return groups if groups >= _FEWEST_GROUPS else 0
 
 
 def _there(value: Value | None) -> Value:

@@ -34,8 +34,9 @@ class Score:
     standard_error : float | None
         Of `value`; None where it is not known.
     repeats : tuple of float
-        The values whose mean is `value`, where there are any: a repeat of another evaluation with
-        the same `Measured.draws` used the same patches and directions.
+        The values in groups of the images, over which the standard error is, where there are any.
+        Those of another evaluation with the same `Measured.draws` and the same real pictures are
+        of the same real images, patches and directions.
     """
 
     name: str
