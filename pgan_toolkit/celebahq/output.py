@@ -13,6 +13,7 @@ from pgan_toolkit.storage.atomic import sync_to_disk
 
 __all__ = ["Output", "remove"]
 
+_MAKE_A_FILE = ("zip", "hdf5", "hdf5-multires", "numpy")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
@@ -56,7 +57,7 @@ class Output:
             reason = "is a link; name the place that it leads to"
         elif self.path.is_mount():
             reason = "is a mount point; name a folder in it"
-        elif self.path.is_dir() and format_name != "folder":
+        elif self.path.is_dir() and format_name in _MAKE_A_FILE:
             reason = f"is a folder, and --format {format_name} makes a file; choose another name"
         if reason:
             raise UsageError(f"--out {self.path}: {reason}")

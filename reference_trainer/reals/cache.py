@@ -23,7 +23,7 @@ from pgan_toolkit.caches import CACHE_VARIABLE
 from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.imaging import pixel_library_versions
 from pgan_toolkit.progress import Progress, ProgressMode
-from pgan_toolkit.storage import AtomicPath, StoredSource
+from pgan_toolkit.storage import FORMATS, AtomicPath, StoredSource
 from reference_trainer.reals.squares import SquareReader
 from reference_trainer.reals.threads import in_order
 
@@ -85,15 +85,19 @@ def pictures_identity(source: StoredSource) -> str:
 
 
 def _stamps(source: StoredSource) -> Iterator[str]:
-    """Size and time of change of each picture's file."""
+    """Size and time of change of each picture's file, or of all files that hold the set."""
     if source.format == "folder":
         return (_stamp(Path(source.name(index))) for index in range(len(source)))
-    if not source.path.is_file():
+    if source.path.is_file():
+        return iter([_stamp(source.path)] * len(source))
+    if source.format not in FORMATS or not source.path.is_dir():
         raise UsageError(
-            f"{source.path}: a set of format {source.format!r} cannot be trained on; expected a "
-            "folder, a zip file or an HDF5 file of pictures: write one first"
+            f"{source.path}: a set of format {source.format!r} cannot be trained on; write one of "
+            f"the formats {', '.join(FORMATS)} first"
         )
-    return iter([_stamp(source.path)] * len(source))
+    files = sorted(file for file in source.path.rglob("*") if file.is_file())
+    stamps = [f"{file.relative_to(source.path)} {_stamp(file)}" for file in files]
+    return iter(["; ".join(stamps)] * len(source))
 
 
 def _stamp(path: Path) -> str:
