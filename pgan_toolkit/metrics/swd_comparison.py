@@ -21,6 +21,8 @@ PROTOCOL_IMAGES = 16384
 """Of each side."""
 _SCALE = 1e3
 _NORMAL_95 = 1.96
+_GROUP_DIRECTIONS = 32
+"""Of the first repeat: the spread between groups of images is larger than that of directions."""
 _Array = NDArray[np.float64]
 
 
@@ -46,7 +48,7 @@ def compare_swd(
         How many disjoint groups to deal the images of both sides out to, for a standard error that
         covers the choice of images: the spread of the distances of the groups over the root of
         their number, for it falls with the root of the number of images where the sides differ and
-        where they do not. They cost as much as one repeat. 0: none.
+        where they do not. They cost a sixteenth of the distance itself. 0: none.
     device : str | torch.device
         Where to project and sort.
 
@@ -133,17 +135,26 @@ class _Pair:
         return self.real.settings
 
     def distances(
-        self, real: NDArray[np.int64], fake: NDArray[np.int64], *, repeats: int
+        self,
+        real: NDArray[np.int64],
+        fake: NDArray[np.int64],
+        *,
+        repeats: int,
+        directions: int | None = None,
     ) -> _Array:
-        """Return (repeats, levels), times 1000, of some images of each side."""
+        """Return (repeats, levels), times 1000, of some images of each side.
+
+        `directions` is how many of each repeat are used; None: all.
+        """
         sets = DescriptorSet(self.real.store, real), DescriptorSet(self.fake.store, fake)
         slicer = Slicer(sets[0].patches, device=self.device)
         columns = []
         for number, level in enumerate(self.real.levels):
-            directions = np.concatenate(
-                [random_directions(level, each, settings=self.settings) for each in range(repeats)]
-            )
-            found = slicer.distances(*sets, level=number, directions=directions)
+            drawn = [
+                random_directions(level, each, settings=self.settings)[:directions]
+                for each in range(repeats)
+            ]
+            found = slicer.distances(*sets, level=number, directions=np.concatenate(drawn))
             columns.append(found.reshape(repeats, -1).mean(1))
         return np.stack(columns, axis=1) * _SCALE
 
@@ -152,9 +163,12 @@ class _Pair:
         return np.concatenate([self._draw(index) for index in range(count)])
 
     def groups(self, count: int) -> _Array:
-        """Return (groups, levels): the first repeat, on every `count`-th image of both sides."""
+        """Return (groups, levels), on every `count`-th image of both sides."""
         picks = [np.arange(first, len(self.real), count) for first in range(count)]
-        return np.concatenate([self.distances(each, each, repeats=1) for each in picks])
+        rows = [
+            self.distances(each, each, repeats=1, directions=_GROUP_DIRECTIONS) for each in picks
+        ]
+        return np.concatenate(rows)
 
     def grouped(self, result: Result, groups: _Array) -> Result:
         """Return a result with the error that the distances of groups give."""

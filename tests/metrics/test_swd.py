@@ -206,7 +206,8 @@ def test_groups_give_an_error_over_images() -> None:
     assert found.standard_error == pytest.approx(np.std(means, ddof=1) / np.sqrt(3))
     # The last group alone, its patches where they lie in the whole set, along the first directions.
     alone = [
-        SwdStatistics(SwdSettings(patches=8, repeats=1), side=side) for side in ("real", "fake")
+        SwdStatistics(SwdSettings(patches=8, repeats=1, directions=32), side=side)
+        for side in ("real", "fake")
     ]
     for one, side in zip(alone, images, strict=True):
         for index in range(2, 12, 3):
