@@ -36,8 +36,8 @@ _overwrite = click.option("--overwrite", is_flag=True, help="Replace what has th
 def data() -> None:
     """Inspect, verify, convert or show a dataset.
 
-    SRC is a folder of pictures (any depth, PNG, JPEG, WebP, ...), or a zip, HDF5, NumPy, WebDataset,
-    TFRecord or LMDB file; its contents tell which. docs/formats.md describes every layout.
+    SRC is a folder of pictures (any depth, PNG, JPEG, WebP, ...), or a zip, HDF5, NumPy,
+    WebDataset, TFRecord or LMDB file; its contents tell which. docs/formats.md describes every layout.
     """
 
 

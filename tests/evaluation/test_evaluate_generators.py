@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +125,7 @@ def test_an_error_in_the_callable_ends_the_evaluation_with_its_own_lines(tmp_pat
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The current folder, with modules of somebody else."""
     package = tmp_path / "theirs"
     package.mkdir()

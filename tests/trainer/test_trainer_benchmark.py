@@ -1,5 +1,6 @@
 """The trainer's benchmark: its peer computes the same, its floor is counted, and it runs."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -183,7 +184,7 @@ def _write_sources(folder: Path) -> None:
 def test_what_a_run_measured_is_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preset: str, names: tuple[str, ...]
 ) -> None:
-    import trainer
+    trainer: Any = importlib.import_module("trainer")
 
     (tmp_path / "settings.toml").write_text(settings_toml(load_preset(preset)))
     rows = [{"kimg": kimg, "resolution": 8} | dict.fromkeys(names, 1 / kimg) for kimg in (20, 90)]
