@@ -138,7 +138,7 @@ def test_faces_are_cut_out_and_halved(tmp_path: Path) -> None:
 def test_learning_runs_the_public_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    import trainer  # type: ignore[import-not-found]
+    trainer: Any = importlib.import_module("trainer")
     import trainer_learning
 
     commands: list[list[str]] = []
