@@ -1,0 +1,1 @@
+"""A stand-in for a generator: coloured discs on a coloured ground."""
