@@ -194,6 +194,15 @@ def test_scores_say_which_is_better_and_where_they_come_from(sets: tuple[Path, P
     assert (average.headline, level.headline, average.better) == (True, False, "lower")
 
 
+def test_too_few_images_for_groups_have_no_error(sets: tuple[Path, Path]) -> None:
+    score = evaluate(*sets, metrics=["swd"], images=11, settings=QUIET).scores["swd.avg"]
+    assert (score.standard_error, score.repeats) == (None, ())
+    drawn = replace(QUIET, bootstrap=3)
+    report = evaluate(*sets, metrics=["swd"], images=11, settings=drawn)
+    assert report.scores["swd.avg"].standard_error is not None
+    assert report.measured["swd"].result.interval is not None
+
+
 def test_modes_are_counted_when_asked_for(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     sets = [

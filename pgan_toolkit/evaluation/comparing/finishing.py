@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
 from pgan_toolkit.evaluation.comparing.catalogue import METRICS
@@ -79,14 +79,19 @@ class Finishing:
 
     def _swd(self) -> Result:
         (real, fake), unequal = self._parts.swd()
-        device = self.passes.device
+        device, groups = self.passes.device, 0 if self.bootstrap else _groups(len(real))
         with enough_memory(device), naming(real, fake):
             result = compare_swd(
                 _there(self.real.patches),
                 _there(self.fake.patches),
                 bootstrap=self.bootstrap,
-                groups=0 if self.bootstrap else _groups(len(real)),
+                groups=groups,
                 device=device,
+            )
+        if not groups and not self.bootstrap:
+            # What is left is an error over directions, which says nothing of other samples.
+            result = replace(
+                result, standard_error=None, component_errors={}, uncertainty="", repeats={}
             )
         result = about_sets(result.warned(*unequal), real, fake)
         return result.warned(*pair_warnings(real, fake))
