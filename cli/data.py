@@ -37,7 +37,7 @@ def data() -> None:
     """Inspect, verify, convert or show a dataset.
 
     SRC is a folder of pictures (any depth, PNG, JPEG, WebP, ...), or a zip, HDF5, NumPy,
-    WebDataset, TFRecord or LMDB file; its contents tell which. docs/formats.md describes every layout.
+    WebDataset, TFRecord or LMDB file; its contents tell which. docs/formats.md describes them.
     """
 
 
