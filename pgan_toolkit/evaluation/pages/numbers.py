@@ -29,7 +29,7 @@ def verdict_words(report: Report) -> tuple[str, str]:
     if report.status == "pass":
         cautions = sum(bool(verdict.caution) for verdict in report.verdicts)
         warned = f", {cautions} of them with a caution" if cautions else ""
-        return f"✓ Passed: {_of(total, total)} hold{warned}.", "pass"
+        return f"✓ Passed: {_of(total, total)} held{warned}.", "pass"
     if counts["fail"]:
         return f"✗ Failed: {_of(counts['fail'], total)} not met.", "fail"
     return f"? Not comparable: {_of(counts['not comparable'], total)} could not be judged.", "note"
