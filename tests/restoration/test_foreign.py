@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from pgan_toolkit.errors import DataError, SetupError
 from pgan_toolkit.imaging import lanczos_resize
-from pgan_toolkit.restoration import nets, open_restorer
+from pgan_toolkit.restoration import nets, open_restorer, weights
 from pgan_toolkit.restoration.foreign import REACH_PX, load_foreign
 from pgan_toolkit.restoration.restorer import Step
+from pgan_toolkit.storage import read_file
 
 
 class _Descriptor:
@@ -126,16 +127,16 @@ def test_the_file_is_read_once_and_the_digest_is_of_those_bytes(
 ) -> None:
     path = _save(tmp_path / f"net{suffix}", outputs=3)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    read, reads = Path.read_bytes, []
+    reads: list[Path] = []
 
-    def read_and_replace(self: Path) -> bytes:
-        data = read(self)
-        reads.append(self)
-        with self.open("r+b") as file:
+    def read_and_replace(path: Path) -> bytes:
+        data = read_file(path)
+        reads.append(path)
+        with path.open("r+b") as file:
             file.truncate(10)
         return data
 
-    monkeypatch.setattr(Path, "read_bytes", read_and_replace)
+    monkeypatch.setattr(weights, "read_file", read_and_replace)
     net = load_foreign(path, step="jpeg")
     assert (net.sha256, reads) == (digest, [path])
     assert net(torch.zeros(1, 3, 4, 4)).shape == (1, 3, 4, 4)

@@ -15,6 +15,7 @@ from pgan_toolkit.restoration import LanczosRestorer, open_restorer, resolve_cho
 from pgan_toolkit.restoration import weights as weights_module
 from pgan_toolkit.restoration.networks import RedNet, RedNetConfig, SRResNet, SRResNetConfig
 from pgan_toolkit.restoration.weights import save_network
+from pgan_toolkit.storage import read_file
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (12, 14, 3), np.uint8)
 
@@ -150,13 +151,13 @@ def test_what_auto_means_is_said_without_reading_files(
 
 
 def test_a_weight_file_is_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, reads = Path.read_bytes, []
+    reads: list[Path] = []
 
-    def counted(self: Path) -> bytes:
-        reads.append(self)
-        return read(self)
+    def counted(path: Path) -> bytes:
+        reads.append(path)
+        return read_file(path)
 
-    monkeypatch.setattr(Path, "read_bytes", counted)
+    monkeypatch.setattr(weights_module, "read_file", counted)
     jpeg, large = folder / "jpeg.safetensors", folder / "superres.safetensors"
     restorer = open_restorer(f"nets:superres={large},jpeg={jpeg}", device="cpu")
     assert sorted(reads) == [jpeg, large]
