@@ -290,6 +290,8 @@ class _Sums:
 def _placed(module: nn.Module, device: torch.device) -> nn.Module:
     """The network on its device, laid out as tensor cores take it.
 
-    On the CPU too: a step took 7 % less so at 8 and 16 pixels, and 2 % more at 4.
+    On the CPU too, where the nets are small: with 64 maps a step takes 11 (float32) and 30 %
+    (bfloat16) less so at 32 pixels. With 512 maps and float32 it takes 38, 16 and 3 % more at 4, 8
+    and 16 pixels.
     """
     return module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
