@@ -1,5 +1,6 @@
-"""An ordered map over many items with bounded work in flight."""
+"""An ordered map over many items with bounded work in flight, by processes or by threads."""
 
 from pgan_toolkit.engines.local import available_cores, ordered_map
+from pgan_toolkit.engines.threads import threaded_map
 
-__all__ = ["available_cores", "ordered_map"]
+__all__ = ["available_cores", "ordered_map", "threaded_map"]

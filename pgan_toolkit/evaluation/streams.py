@@ -19,12 +19,11 @@ import numpy as np
 import torch
 
 from pgan_toolkit.arrays import Image
-from pgan_toolkit.engines import available_cores
+from pgan_toolkit.engines import available_cores, threaded_map
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.evaluation.choices import choose_images, draw_order
 from pgan_toolkit.evaluation.content import Identity, PictureReader, set_digest
 from pgan_toolkit.evaluation.memory import enough_memory
-from pgan_toolkit.evaluation.threads import threaded_map
 from pgan_toolkit.metrics.accumulator import Statistics
 from pgan_toolkit.metrics.images import ImageBatch
 from pgan_toolkit.progress import Progress, ProgressMode

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgan_toolkit.caches import CACHE_VARIABLE
+from pgan_toolkit.engines import threaded_map
 from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.imaging import pixel_library_versions
 from pgan_toolkit.progress import Progress, ProgressMode
 from pgan_toolkit.storage import FORMATS, AtomicPath, StoredSource
 from reference_trainer.reals.squares import SquareReader
-from reference_trainer.reals.threads import in_order
 
 __all__ = [
     "LARGEST_CACHED_PX",
@@ -184,7 +184,12 @@ def _reduced(
     with (
         Progress(count, label=label, unit="picture", mode=progress) as bar,
         contextlib.closing(
-            in_order(lambda index: reader.read(index, *resolutions), range(count), workers=workers)
+            threaded_map(
+                lambda index: reader.read(index, *resolutions),
+                range(count),
+                workers=workers,
+                ahead=4 * workers,
+            )
         ) as found,
     ):
         for reduced in found:

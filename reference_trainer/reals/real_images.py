@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pgan_toolkit.engines import available_cores
+from pgan_toolkit.engines import available_cores, threaded_map
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.progress import Progress, ProgressMode
 from pgan_toolkit.storage import StoredSource
@@ -24,7 +24,6 @@ from reference_trainer.reals.cache import (
 )
 from reference_trainer.reals.order import ShowingOrder
 from reference_trainer.reals.squares import SquareReader
-from reference_trainer.reals.threads import in_order
 
 __all__ = ["RealBatch", "RealImages"]
 
@@ -209,7 +208,9 @@ class RealImages:
         with (
             Progress(len(self), label="checking sizes", unit="picture", mode=progress) as bar,
             contextlib.closing(
-                in_order(self._reader.check_header, indices, workers=self.workers)
+                threaded_map(
+                    self._reader.check_header, indices, workers=self.workers, ahead=4 * self.workers
+                )
             ) as checked,
         ):
             for _ in checked:

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgan_toolkit.engines import threaded_map
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.evaluation.choices import choose_images
 from pgan_toolkit.evaluation.content import set_digest
@@ -19,7 +20,6 @@ from pgan_toolkit.evaluation.streams import (
     StreamSettings,
     feed,
 )
-from pgan_toolkit.evaluation.threads import threaded_map
 from pgan_toolkit.imaging import encode_jpeg, encode_png
 from pgan_toolkit.storage import Record, open_sink
 
