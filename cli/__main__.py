@@ -18,6 +18,18 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+    finally:
+        _forget_the_interrupt()
+
+
+def _forget_the_interrupt() -> None:
+    """Let `python -m pgan_cli` exit with its own code after a Ctrl-C that was dealt with.
+
+    CPython ends `python -m` by SIGINT if the last string that it executed was interrupted, even
+    where the exception was caught; dataclasses execute strings, so a Ctrl-C during an import can
+    be such a one. Executing another string clears that flag (run_eval_code_obj in pythonrun.c).
+    """
+    exec("")  # noqa: S102 - an empty string
 
 
 if __name__ == "__main__":

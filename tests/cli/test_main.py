@@ -218,6 +218,20 @@ def test_ctrl_c_while_the_program_loads_is_quiet() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
+def test_ctrl_c_within_a_string_that_python_executes_ends_with_130(tmp_path: Path) -> None:
+    # As `python -m`, which alone minds; dataclasses execute such strings as they are defined.
+    (tmp_path / "interrupted.py").write_text(
+        "import pgan_cli.main\n"
+        "from pgan_cli.__main__ import main\n"
+        "pgan_cli.main.cli.main = lambda **_: exec('raise KeyboardInterrupt')\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, b"error: interrupted\n")
+
+
 def test_ctrl_c_ends_a_process_with_130_and_no_traceback(samples: Path, tmp_path: Path) -> None:
     process = _process(
         "build-celebahq", "--src", str(samples), "--out", str(tmp_path / "hq"),
