@@ -50,6 +50,11 @@ _TaskWord = Literal["jpeg", "superres"]
     type=click.Path(path_type=Path),
     help="Weights of the JPEG net that a superres net will follow: crops go through it first.",
 )
+@click.option(
+    "--jointly",
+    is_flag=True,
+    help="The JPEG net of --behind learns too: OUT/jpeg.safetensors.",
+)
 @click.option("--steps", type=click.IntRange(min=1), help="Steps.  [default: the preset's]")
 @click.option(
     "--minibatch-size", type=click.IntRange(min=1), help="Crops a step.  [default: the preset's]"
@@ -79,6 +84,7 @@ def train_restorer(  # noqa: PLR0913 - one a option
     quiet: bool,
     preset: str,
     adversarial: bool,
+    jointly: bool,
     real_share: float | None,
     **changes: Any,
 ) -> None:
@@ -99,6 +105,7 @@ def train_restorer(  # noqa: PLR0913 - one a option
         settings,
         init=init,
         behind=behind,
+        joint=training.JointSettings() if jointly else None,
         **{name: value for name, value in changes.items() if value is not None},
     )
     weights = training.train_restorer(

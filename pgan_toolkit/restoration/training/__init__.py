@@ -4,6 +4,7 @@ from pgan_toolkit.restoration.training.degradation import JpegDegradation, Super
 from pgan_toolkit.restoration.training.settings import (
     PRESETS,
     AdversarialSettings,
+    JointSettings,
     TrainingSettings,
     preset,
 )
@@ -12,6 +13,7 @@ from pgan_toolkit.restoration.training.trainer import RunFolder, train_restorer
 __all__ = [
     "PRESETS",
     "AdversarialSettings",
+    "JointSettings",
     "JpegDegradation",
     "RunFolder",
     "SuperresDegradation",

@@ -9,10 +9,12 @@ from pgan_toolkit.restoration.networks import DiscriminatorConfig, RedNetConfig,
 from pgan_toolkit.restoration.training.degradation import JpegDegradation, SuperresDegradation
 from pgan_toolkit.restoration.weights import Task
 
-__all__ = ["PRESETS", "AdversarialSettings", "TrainingSettings", "preset"]
+__all__ = ["PRESETS", "AdversarialSettings", "JointSettings", "TrainingSettings", "preset"]
 
 
 _SMALLEST_CROP_PX = 16  # two of JPEG's blocks
+_FLOOR_LEVELS_JPEG = 0.5  # pictures of quality 98 are to come through within a level
+_REDUCED_TO_JPEG = 0.25  # faces fill a quarter of a photograph's side, and show finer detail
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,29 @@ class AdversarialSettings:
 
 
 @dataclass(frozen=True)
+class JointSettings:
+    """What the JPEG net learns beside, while it learns with the enlarging net behind it.
+
+    Attributes
+    ----------
+    degradation : JpegDegradation
+        Of its own task.
+    crop_px : int
+        Side of a clean crop of its own task.
+    reduced_to, floor_levels : float
+        Of its own task, as in `TrainingSettings`.
+    weight : float
+        Of the error in its own task, beside that of the enlarged picture.
+    """
+
+    degradation: JpegDegradation = field(default_factory=JpegDegradation)
+    crop_px: int = 96
+    reduced_to: float = _REDUCED_TO_JPEG
+    floor_levels: float = _FLOOR_LEVELS_JPEG
+    weight: float = 0.5
+
+
+@dataclass(frozen=True)
 class TrainingSettings:
     """The settings of one run; with the pictures, they decide every number of it.
 
@@ -64,6 +89,8 @@ class TrainingSettings:
     adversarial : AdversarialSettings | None
         The terms of the adversarial stage; None for the stage of fidelity, which maximises the
         PSNR of each crop alone.
+    joint : JointSettings | None
+        The JPEG net of `behind` learns too; None if it stays as it is.
     floor_levels : float
         Of fidelity: a crop whose root mean square error is well below this, in grey levels, is
         good enough; without a floor the easiest crops would count most.
@@ -96,6 +123,7 @@ class TrainingSettings:
     network: RedNetConfig | SRResNetConfig
     degradation: JpegDegradation | SuperresDegradation
     adversarial: AdversarialSettings | None = None
+    joint: JointSettings | None = None
     floor_levels: float = 2.0
     reduced_to: float = 0.5
     steps: int = 300_000
@@ -121,6 +149,11 @@ class TrainingSettings:
             )
         if self.behind is not None and self.task == "jpeg":
             raise UsageError("--behind is for superres; the JPEG net comes first")
+        if self.joint is not None and (self.behind is None or self.adversarial is not None):
+            raise UsageError(
+                "--jointly lets the JPEG net of --behind learn for fidelity: name one, and leave "
+                "--adversarial for the run after it"
+            )
         if not 0 < self.reduced_to <= 1:
             raise UsageError(f"reduced_to={self.reduced_to}: expected above 0, at most 1")
         if not 0 < self.floor_levels < math.inf:
@@ -168,8 +201,8 @@ def _jpeg(name: str) -> TrainingSettings:
         task="jpeg",
         network=RedNetConfig(layers=2, maps=8) if smoke else RedNetConfig(),
         degradation=JpegDegradation(),
-        floor_levels=0.5,  # pictures of quality 98 are to come through within a level
-        reduced_to=0.25,  # faces fill a quarter of a photograph's side, and show finer detail
+        floor_levels=_FLOOR_LEVELS_JPEG,
+        reduced_to=_REDUCED_TO_JPEG,
         steps=20 if smoke else 400_000 if gpu else 13_000,
         minibatch_size=2 if smoke else 32 if gpu else 16,
         crop_px=32 if smoke else 128 if gpu else 96,

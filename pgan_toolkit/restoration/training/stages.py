@@ -1,8 +1,10 @@
-"""One step of training: for fidelity (PSNR), and against a discriminator."""
+"""One step of training: for fidelity (PSNR), of both nets jointly, and against a discriminator."""
 
 import copy
 import math
-from typing import Protocol, runtime_checkable
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +13,23 @@ from torch.nn import functional
 from pgan_toolkit.devices import mixed_precision
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.restoration.networks import Discriminator, RedNet, RedNetConfig, SRResNet
-from pgan_toolkit.restoration.training.settings import AdversarialSettings, TrainingSettings
-from pgan_toolkit.restoration.weights import RestorationNet, load_network
+from pgan_toolkit.restoration.training.settings import (
+    AdversarialSettings,
+    JointSettings,
+    TrainingSettings,
+)
+from pgan_toolkit.restoration.weights import RestorationNet, Task, load_network
 
-__all__ = ["AdversarialStage", "FidelityStage", "Stage", "make_stage"]
+__all__ = ["AdversarialStage", "Batch", "FidelityStage", "JointStage", "Stage", "make_stage"]
 
 _BETAS = (0.9, 0.99)
+
+
+class Batch(NamedTuple):
+    """float (N, 3, h, w) given and (N, 3, H, W) wanted, 0..1, on the stage's device."""
+
+    given: Tensor
+    target: Tensor
 
 
 @runtime_checkable
@@ -34,14 +47,17 @@ class Stage(Protocol):
     network: RestorationNet
     average: RestorationNet
 
-    def step(self, given: Tensor, target: Tensor, *, index: int) -> dict[str, float]:
-        """Learn from one minibatch, float (N, 3, h, w) and (N, 3, H, W), 0..1; return losses."""
+    def step(self, batches: Sequence[Batch], *, index: int) -> dict[str, float]:
+        """Learn from a minibatch of each thing that the stage learns; return losses."""
 
     def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         """All that a checkpoint must hold."""
 
-    def result(self) -> RestorationNet:
+    def results(self) -> dict[Task, RestorationNet]:
         """What the run gives."""
+
+    def restore(self, given: Tensor) -> Tensor:
+        """What these make of pictures, float (N, 3, h, w), 0..1."""
 
 
 def make_stage(settings: TrainingSettings, *, device: torch.device) -> Stage:
@@ -54,9 +70,17 @@ def make_stage(settings: TrainingSettings, *, device: torch.device) -> Stage:
     """
     network = _initial_network(settings).train().requires_grad_(requires_grad=True)
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if settings.joint is not None and settings.behind is not None:
+        first = _network_to_go_on_with(settings.behind).to(device)
+        return JointStage(settings, network, first, settings.joint)
     if settings.adversarial is None:
         return FidelityStage(settings, network)
     return AdversarialStage(settings, network, settings.adversarial)
+
+
+def _network_to_go_on_with(path: Path) -> RestorationNet:
+    network = load_network(path, task="jpeg").train().requires_grad_(requires_grad=True)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def _initial_network(settings: TrainingSettings) -> RestorationNet:
@@ -92,19 +116,81 @@ class FidelityStage:
         """Network, average and optimizer."""
         return {"network": self.network, "average": self.average, "adam": self._optimizer}
 
-    def result(self) -> RestorationNet:
+    def results(self) -> dict[Task, RestorationNet]:
         """The average."""
-        return self.average
+        return {self._settings.task: self.average}
 
-    def step(self, given: Tensor, target: Tensor, *, index: int) -> dict[str, float]:
+    def restore(self, given: Tensor) -> Tensor:
+        """What the average makes of pictures."""
+        result: Tensor = self.average(given)
+        return result
+
+    def step(self, batches: Sequence[Batch], *, index: int) -> dict[str, float]:
         """Learn from one minibatch."""
+        ((given, target),) = batches
         restored = _applied(self.network, given)
-        error = (restored - target).square().mean(dim=(1, 2, 3))
-        loss = 10 * torch.log10(error + (self._settings.floor_levels / 255) ** 2).mean()
+        loss = _error_db(restored, target, floor_levels=self._settings.floor_levels)
         rate = _learning_rate(self._settings, index)
         _update(self._optimizer, loss, rate=rate, longest=self._settings.max_gradient_norm)
         _follow(self.average, self.network, halflife=self._settings.ema_halflife_steps)
         return {"loss": float(loss.detach())}
+
+
+class JointStage:
+    """Lets the JPEG net learn with the enlarging net that stands behind it.
+
+    The enlarging net's error reaches both; the JPEG net goes on with its own task beside, so that
+    it stays good at every quality. Both errors are in dB, as in `FidelityStage`.
+    """
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        network: RestorationNet,
+        first: RestorationNet,
+        terms: JointSettings,
+    ) -> None:
+        self.network, self._first = network, first
+        self.average = copy.deepcopy(network).requires_grad_(requires_grad=False)
+        self._first_average = copy.deepcopy(first).requires_grad_(requires_grad=False)
+        self._settings, self._terms = settings, terms
+        learning = [*network.parameters(), *first.parameters()]
+        self._optimizer = torch.optim.Adam(learning, betas=_BETAS)
+
+    def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        """Both networks, their averages and the optimizer."""
+        return {
+            "network": self.network,
+            "average": self.average,
+            "first": self._first,
+            "first_average": self._first_average,
+            "adam": self._optimizer,
+        }
+
+    def results(self) -> dict[Task, RestorationNet]:
+        """Both averages."""
+        return {"superres": self.average, "jpeg": self._first_average}
+
+    def restore(self, given: Tensor) -> Tensor:
+        """What the averages make of pictures, one behind the other."""
+        result: Tensor = self.average(self._first_average(given).clamp(0, 1))
+        return result
+
+    def step(self, batches: Sequence[Batch], *, index: int) -> dict[str, float]:
+        """Learn from a minibatch for both nets and one for the JPEG net alone."""
+        (given, target), (compressed, clean) = batches
+        enlarged = _applied(self.network, _applied(self._first, given).clamp(0, 1))
+        loss = _error_db(enlarged, target, floor_levels=self._settings.floor_levels)
+        cleaned = _applied(self._first, compressed)
+        own_loss = _error_db(cleaned, clean, floor_levels=self._terms.floor_levels)
+        rate = _learning_rate(self._settings, index)
+        longest = self._settings.max_gradient_norm
+        whole = loss + self._terms.weight * own_loss
+        _update(self._optimizer, whole, rate=rate, longest=longest)
+        halflife = self._settings.ema_halflife_steps
+        _follow(self.average, self.network, halflife=halflife)
+        _follow(self._first_average, self._first, halflife=halflife)
+        return {"loss": float(loss.detach()), "jpeg_loss": float(own_loss.detach())}
 
 
 class AdversarialStage:
@@ -141,16 +227,18 @@ class AdversarialStage:
             "discriminator_adam": self._judge_optimizer,
         }
 
-    @torch.no_grad()
-    def result(self) -> RestorationNet:
+    def results(self) -> dict[Task, RestorationNet]:
         """What the run began from, moved a share of the way to the average."""
-        blended = copy.deepcopy(self._begun)
-        for value, last in zip(blended.parameters(), self.average.parameters(), strict=True):
-            value.lerp_(last, self._terms.blend)
-        return blended
+        return {self._settings.task: self._blended()}
 
-    def step(self, given: Tensor, target: Tensor, *, index: int) -> dict[str, float]:
+    def restore(self, given: Tensor) -> Tensor:
+        """What the blend makes of pictures."""
+        result: Tensor = self._blended()(given)
+        return result
+
+    def step(self, batches: Sequence[Batch], *, index: int) -> dict[str, float]:
         """Let the discriminator learn, then the network."""
+        ((given, target),) = batches
         restored = _applied(self.network, given)
         judged = self._judge_step(restored.detach(), target, index)
         if index < self._terms.alone_steps:
@@ -168,6 +256,13 @@ class AdversarialStage:
         return {name: float(value.detach()) for name, value in values.items()} | {
             "discriminator": judged
         }
+
+    @torch.no_grad()
+    def _blended(self) -> RestorationNet:
+        blended = copy.deepcopy(self._begun)
+        for value, last in zip(blended.parameters(), self.average.parameters(), strict=True):
+            value.lerp_(last, self._terms.blend)
+        return blended
 
     def _terms_of(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
         """The network's loss and its terms, before their weights."""
@@ -205,6 +300,12 @@ def _applied(network: nn.Module, given: Tensor) -> Tensor:
     with mixed_precision(given.device):
         result: Tensor = network(given.contiguous(memory_format=torch.channels_last))
     return result.float()
+
+
+def _error_db(restored: Tensor, target: Tensor, *, floor_levels: float) -> Tensor:
+    """Return the mean over the crops of the negative PSNR, dB, above a floor."""
+    error = (restored - target).square().mean(dim=(1, 2, 3))
+    return 10 * torch.log10(error + (floor_levels / 255) ** 2).mean()
 
 
 def _update(optimizer: torch.optim.Optimizer, loss: Tensor, *, rate: float, longest: float) -> None:

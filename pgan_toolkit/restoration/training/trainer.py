@@ -18,10 +18,11 @@ from pgan_toolkit.imaging import encode_png
 from pgan_toolkit.progress import Progress, ProgressMode
 from pgan_toolkit.restoration.training.loading import Minibatch, minibatches, stacked
 from pgan_toolkit.restoration.training.pictures import CropPairs
-from pgan_toolkit.restoration.training.settings import TrainingSettings
-from pgan_toolkit.restoration.training.stages import Stage, make_stage
+from pgan_toolkit.restoration.training.settings import JointSettings, TrainingSettings
+from pgan_toolkit.restoration.training.stages import Batch, Stage, make_stage
 from pgan_toolkit.restoration.weights import (
     RestorationNet,
+    Task,
     load_network,
     read_weights,
     save_network,
@@ -62,6 +63,11 @@ class RunFolder:
     def weights(self) -> Path:
         """What the run gives, as `load_network` reads it."""
         return self.path / "weights.safetensors"
+
+    @property
+    def jpeg_weights(self) -> Path:
+        """Of the JPEG net that learned jointly with an enlarging one."""
+        return self.path / "jpeg.safetensors"
 
     @property
     def checkpoint(self) -> Path:
@@ -169,7 +175,9 @@ class _Run:
         self._tensorboard = tensorboard
         self._described, self._device = described, device
         self._first = _open_first(settings, device)
-        self._pairs = _pairs(settings, source, purpose="restoration crops")
+        self._learnt = [_pairs(settings, source, purpose="restoration crops")]
+        if settings.joint is not None:
+            self._learnt.append(_joint_pairs(settings.joint, source, seed=settings.seed))
         fixed = _pairs(settings, source, purpose="restoration samples")
         self._fixed = stacked([fixed.pair(number) for number in range(_FIXED_CROPS)])
 
@@ -177,13 +185,14 @@ class _Run:
         """Do the steps that are left."""
         settings = self._settings
         bar = Progress(settings.steps, label="training", unit="step", mode=mode, initial=done)
-        batches = minibatches(
-            self._pairs, size=settings.minibatch_size, first=done, last=settings.steps
-        )
+        streams = [
+            minibatches(pairs, size=settings.minibatch_size, first=done, last=settings.steps)
+            for pairs in self._learnt
+        ]
+        batches = zip(*streams, strict=True)
         with bar, self._log(done) as log, StopRequests() as stop:
-            while (batch := self._next(batches, done)) is not None:
-                given, target = self._on_device(batch)
-                log.add(self._stage.step(given, target, index=done))
+            while (together := self._next(batches, done)) is not None:
+                log.add(self._stage.step([*map(self._on_device, together)], index=done))
                 done += 1
                 bar.advance()
                 self._report(done, log)
@@ -194,9 +203,11 @@ class _Run:
                         "the same command with --resume goes on there"
                     )
         # A finished run may have been killed between its checkpoint and its weights.
-        save_network(self._folder.weights, self._stage.result(), task=settings.task)
+        self._save_results()
 
-    def _next(self, batches: Iterator[Minibatch], done: int) -> Minibatch | None:
+    def _next(
+        self, batches: Iterator[tuple[Minibatch, ...]], done: int
+    ) -> tuple[Minibatch, ...] | None:
         try:
             return next(batches, None)
         except DataError:  # a picture that cannot be decoded: what was learned is kept
@@ -218,9 +229,17 @@ class _Run:
     def _save(self, done: int) -> None:
         state = {"step": done, "settings": self._described}
         save_checkpoint(self._folder.checkpoint, self._stage.parts(), kind=_KIND, state=state)
-        save_network(self._folder.weights, self._stage.result(), task=self._settings.task)
+        self._save_results()
 
-    def _on_device(self, batch: Minibatch) -> tuple[Tensor, Tensor]:
+    def _save_results(self) -> None:
+        for task, network in self._stage.results().items():
+            save_network(self._place(task), network, task=task)
+
+    def _place(self, task: Task) -> Path:
+        own = task == self._settings.task
+        return self._folder.weights if own else self._folder.jpeg_weights
+
+    def _on_device(self, batch: Minibatch) -> Batch:
         """Both in 0..1; what is given has gone through the net that comes first."""
         given, target = (
             tensor.to(self._device, non_blocking=True).float() / 255 for tensor in batch
@@ -229,13 +248,13 @@ class _Run:
             with torch.no_grad(), mixed_precision(self._device):
                 given = self._first(given.contiguous(memory_format=torch.channels_last))
             given = given.float().clamp(0, 1)
-        return given, target
+        return Batch(given, target)
 
     @torch.no_grad()
     def _show(self, done: int) -> float:
         """Write the sample picture and return the PSNR of the fixed crops, dB."""
         given, target = self._on_device(self._fixed)
-        restored = self._stage.result()(given).clamp(0, 1)
+        restored = self._stage.restore(given).clamp(0, 1)
         mse = (restored - target).square().mean(dim=(1, 2, 3)).clamp_min(1e-10)
         levels = (restored * 255).round().to("cpu", torch.uint8)
         atomic_write_bytes(self._folder.sample(done), encode_png(_sheet(self._fixed, levels)))
@@ -275,7 +294,8 @@ def _describe(settings: TrainingSettings, source: StoredSource) -> str:
 
 
 def _open_first(settings: TrainingSettings, device: torch.device) -> RestorationNet | None:
-    if settings.behind is None:
+    """The net that crops go through before the stage gets them."""
+    if settings.behind is None or settings.joint is not None:
         return None
     network = load_network(settings.behind, task="jpeg")
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -304,6 +324,17 @@ def _pairs(settings: TrainingSettings, source: StoredSource, *, purpose: str) ->
         reduced_to=settings.reduced_to,
         seed=settings.seed,
         purpose=purpose,
+    )
+
+
+def _joint_pairs(joint: JointSettings, source: StoredSource, *, seed: int) -> CropPairs:
+    return CropPairs(
+        source,
+        joint.degradation,
+        crop_px=joint.crop_px,
+        reduced_to=joint.reduced_to,
+        seed=seed,
+        purpose="restoration crops of the JPEG net",
     )
 
 

@@ -1,4 +1,6 @@
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,27 +8,28 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio
 from torch import nn
 
-from pgan_toolkit.errors import DataError
+from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.restoration.networks import RedNetConfig, SRResNetConfig
-from pgan_toolkit.restoration.training import preset
+from pgan_toolkit.restoration.training import JointSettings, preset
 from pgan_toolkit.restoration.training.settings import TrainingSettings
-from pgan_toolkit.restoration.training.stages import make_stage
+from pgan_toolkit.restoration.training.stages import Batch, make_stage
+from pgan_toolkit.restoration.weights import save_network
 
 CPU = torch.device("cpu")
 
 
-def _batch(scale: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _batch(scale: int) -> Batch:
     generator = torch.Generator().manual_seed(1)
     target = torch.rand(2, 3, 32, 32, generator=generator)
     given = torch.nn.functional.avg_pool2d(target, scale) if scale > 1 else target * 0.9
-    return given, target
+    return Batch(given, target)
 
 
 @pytest.mark.parametrize(("task", "scale"), [("jpeg", 1), ("superres", 4)])
 def test_fidelity_lowers_its_loss(task: str, scale: int) -> None:
     stage = make_stage(preset("smoke", task=task), device=CPU)
     given, target = _batch(scale)
-    losses = [stage.step(given, target, index=index)["loss"] for index in range(12)]
+    losses = [stage.step([Batch(given, target)], index=index)["loss"] for index in range(12)]
     assert losses[-1] < losses[0]
 
 
@@ -42,7 +45,7 @@ def test_the_loss_is_the_mean_of_the_crops_negative_psnr() -> None:
     ]
     assert abs(psnr[0] - psnr[1]) > 1
     # The step computes in bfloat16 where the hardware has it; the floor is 2 levels.
-    loss = stage.step(given, target, index=0)["loss"]
+    loss = stage.step([Batch(given, target)], index=0)["loss"]
     assert loss == pytest.approx(-float(np.mean(psnr)), abs=0.05)
 
 
@@ -52,7 +55,7 @@ def test_a_crop_without_error_has_the_floor_for_loss() -> None:
     _, target = _batch(1)
     nn.init.zeros_(stage.network.last.weight)  # the identity
     assert settings.floor_levels == 0.5
-    loss = stage.step(target, target, index=0)["loss"]
+    loss = stage.step([Batch(target, target)], index=0)["loss"]
     assert loss == pytest.approx(20 * math.log10(0.5 / 255), rel=1e-4)
 
 
@@ -60,7 +63,7 @@ def test_the_first_update_has_the_warmed_up_rate() -> None:
     """Adam's first step moves each weight by the learning rate, whatever the gradient."""
     settings = preset("smoke", task="jpeg")
     stage = make_stage(settings, device=CPU)
-    stage.step(*_batch(1), index=0)
+    stage.step([_batch(1)], index=0)
     moved = stage.network.last.bias.detach().abs().max()
     rise = 1 / settings.warmup_steps
     assert float(moved) == pytest.approx(settings.learning_rate * rise, rel=0.01)
@@ -70,7 +73,7 @@ def test_the_rate_ends_at_zero() -> None:
     settings = preset("smoke", task="jpeg")
     stage = make_stage(settings, device=CPU)
     before = stage.network.last.bias.detach().clone()
-    stage.step(*_batch(1), index=settings.steps)
+    stage.step([_batch(1)], index=settings.steps)
     assert torch.equal(stage.network.last.bias, before)
 
 
@@ -84,7 +87,7 @@ def test_the_average_follows_by_its_halflife() -> None:
         crop_px=32,
     )
     stage = make_stage(settings, device=CPU)
-    stage.step(*_batch(1), index=0)
+    stage.step([_batch(1)], index=0)
     # It began at 0, so half of the way is half of the value.
     assert torch.allclose(stage.average.last.bias, stage.network.last.bias / 2)
 
@@ -103,9 +106,9 @@ def test_the_adversarial_stage_warms_its_discriminator_up_first() -> None:
     before = {name: value.clone() for name, value in stage.network.state_dict().items()}
     warm = settings.adversarial.alone_steps
     for index in range(warm):
-        assert set(stage.step(*_batch(4), index=index)) == {"discriminator"}
+        assert set(stage.step([_batch(4)], index=index)) == {"discriminator"}
     assert all(torch.equal(before[n], v) for n, v in stage.network.state_dict().items())
-    values = stage.step(*_batch(4), index=warm)
+    values = stage.step([_batch(4)], index=warm)
     assert set(values) == {"loss", "pixel", "feature", "adversarial", "discriminator"}
     assert not torch.equal(before["last.weight"], stage.network.last.weight)
 
@@ -114,7 +117,7 @@ def test_the_adversarial_loss_is_the_weighted_sum_of_its_terms() -> None:
     settings = preset("smoke", task="superres", adversarial=True)
     terms = settings.adversarial
     stage = make_stage(settings, device=CPU)
-    values = stage.step(*_batch(4), index=terms.alone_steps)
+    values = stage.step([_batch(4)], index=terms.alone_steps)
     expected = (
         terms.pixel_weight * values["pixel"]
         + terms.feature_weight * values["feature"]
@@ -128,18 +131,18 @@ def test_an_adversarial_run_gives_a_blend_with_what_it_began_from() -> None:
     stage = make_stage(settings, device=CPU)
     begun = stage.network.last.weight.detach().clone()
     for index in range(settings.adversarial.alone_steps, settings.adversarial.alone_steps + 3):
-        stage.step(*_batch(4), index=index)
+        stage.step([_batch(4)], index=index)
     reached = stage.average.last.weight
     assert not torch.equal(reached, begun)
     expected = begun + settings.adversarial.blend * (reached - begun)
-    assert torch.allclose(stage.result().last.weight, expected)
+    assert torch.allclose(stage.results()["superres"].last.weight, expected)
     assert torch.equal(stage.average.last.weight, reached)
 
 
 def test_the_discriminator_learns_to_tell_and_its_hinge_loss_begins_near_two() -> None:
     stage = make_stage(preset("smoke", task="superres", adversarial=True), device=CPU)
     given, target = _batch(4)
-    losses = [stage.step(given, target, index=0)["discriminator"] for _ in range(60)]
+    losses = [stage.step([Batch(given, target)], index=0)["discriminator"] for _ in range(60)]
     assert losses[0] == pytest.approx(2, abs=0.2)
     assert losses[-1] < losses[0] - 0.005
 
@@ -148,12 +151,56 @@ def test_a_loss_that_is_no_number_stops_the_run() -> None:
     stage = make_stage(preset("smoke", task="jpeg"), device=CPU)
     given, target = _batch(1)
     with pytest.raises(DataError, match="--learning-rate"):
-        stage.step(given * math.nan, target, index=0)
+        stage.step([Batch(given * math.nan, target)], index=0)
 
 
 def test_settings_refuse_the_other_tasks_network() -> None:
-    from pgan_toolkit.errors import UsageError
-
     degradation = preset("smoke", task="jpeg").degradation
     with pytest.raises(UsageError, match="RedNetConfig"):
         TrainingSettings(task="jpeg", network=SRResNetConfig(), degradation=degradation)
+
+
+@pytest.fixture
+def jointly(tmp_path: Path) -> TrainingSettings:
+    """Small networks, the JPEG net's weights in a file."""
+    path = tmp_path / "jpeg.safetensors"
+    first = make_stage(preset("smoke", task="jpeg"), device=CPU)
+    save_network(path, first.network, task="jpeg")
+    settings = preset("smoke", task="superres")
+    return replace(settings, behind=path, joint=JointSettings())
+
+
+def test_jointly_both_nets_learn_and_both_losses_fall(jointly: TrainingSettings) -> None:
+    stage = make_stage(jointly, device=CPU)
+    before = {task: net.last.weight.clone() for task, net in stage.results().items()}
+    losses = [stage.step([_batch(4), _batch(1)], index=index) for index in range(12)]
+    assert losses[-1]["loss"] < losses[0]["loss"]
+    assert losses[-1]["jpeg_loss"] < losses[0]["jpeg_loss"]
+    assert set(before) == {"jpeg", "superres"}
+    for task, network in stage.results().items():
+        assert not torch.equal(network.last.weight, before[task])
+
+
+def test_jointly_the_enlarged_pictures_error_reaches_the_jpeg_net(
+    jointly: TrainingSettings,
+) -> None:
+    alone = replace(jointly, joint=JointSettings(weight=0.0))
+    stage = make_stage(alone, device=CPU)
+    before = stage.results()["jpeg"].last.weight.clone()
+    stage.step([_batch(4), _batch(1)], index=0)
+    assert not torch.equal(stage.results()["jpeg"].last.weight, before)
+
+
+def test_jointly_what_a_run_shows_went_through_both_nets(jointly: TrainingSettings) -> None:
+    stage = make_stage(jointly, device=CPU)
+    given, _ = _batch(4)
+    nets = stage.results()
+    assert torch.equal(stage.restore(given), nets["superres"](nets["jpeg"](given).clamp(0, 1)))
+
+
+def test_jointly_needs_a_jpeg_net_and_fidelity(jointly: TrainingSettings) -> None:
+    with pytest.raises(UsageError, match="--jointly"):
+        replace(jointly, behind=None)
+    adversarial = preset("smoke", task="superres", adversarial=True).adversarial
+    with pytest.raises(UsageError, match="--jointly"):
+        replace(jointly, adversarial=adversarial)
