@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -284,7 +284,7 @@ def _resume(checkpoint: Path, stage: Stage, described: str) -> int:
 
 def _describe(settings: TrainingSettings, source: StoredSource) -> str:
     """All that decides the numbers of a run, as JSON."""
-    facts: dict[str, Any] = asdict(replace(settings, init=None, behind=None))
+    facts: dict[str, Any] = asdict(settings)
     facts["pictures"] = len(source)
     facts["pictures_sha256"] = pictures_digest(source)
     for name in ("init", "behind"):
