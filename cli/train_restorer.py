@@ -118,7 +118,8 @@ def train_restorer(  # noqa: PLR0913 - one a option
         mode="quiet" if quiet else "auto",
     )
     if not quiet:
-        click.echo(f"weights: {weights}")
+        beside = f" and {training.RunFolder(out).jpeg_weights}" if jointly else ""
+        click.echo(f"weights: {weights}{beside}")
 
 
 def _shared(settings: "TrainingSettings", real_share: float) -> "SuperresDegradation":

@@ -38,6 +38,18 @@ def test_the_two_stages_of_superres(tmp_path: Path, pictures: Path) -> None:
     assert again.out == again.err == ""
 
 
+def test_both_nets_jointly(tmp_path: Path, pictures: Path) -> None:
+    assert _train("jpeg", "--data", pictures, "--out", tmp_path / "first").code == 0
+    behind = ("--behind", tmp_path / "first" / "weights.safetensors")
+    out = tmp_path / "both"
+    outcome = _train("superres", "--jointly", *behind, "--data", pictures, "--out", out)
+    assert outcome.code == 0
+    assert outcome.out.split() == [
+        "weights:", f"{out / 'weights.safetensors'}", "and", f"{out / 'jpeg.safetensors'}",
+    ]  # fmt: skip
+    assert (out / "jpeg.safetensors").is_file()
+
+
 def test_options_take_the_place_of_the_presets(tmp_path: Path, pictures: Path) -> None:
     words = ("--crop-px", 16, "--minibatch-size", 1, "--learning-rate", 0.001, "--seed", 5)
     assert _train("jpeg", "--data", pictures, "--out", tmp_path / "run", *words).code == 0
@@ -63,6 +75,8 @@ def test_options_take_the_place_of_the_presets(tmp_path: Path, pictures: Path) -
         (("jpeg", "--real-share", 0.5), 2, "--real-share is for superres"),
         (("jpeg", "--behind", "x.safetensors"), 2, "--behind is for superres"),
         (("superres", "--behind", "x.safetensors"), 3, "x.safetensors"),
+        (("superres", "--jointly"), 2, "the JPEG net of --behind"),
+        (("superres", "--jointly", "--behind", "x.safetensors"), 3, "x.safetensors"),
     ],
 )
 def test_bad_words_are_refused_and_nothing_is_left(

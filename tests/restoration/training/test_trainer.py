@@ -15,6 +15,7 @@ from pgan_toolkit.errors import DataError, Interrupted, SetupError, UsageError
 from pgan_toolkit.imaging import decode_image, encode_png
 from pgan_toolkit.restoration.networks import RedNet, RedNetConfig
 from pgan_toolkit.restoration.training import (
+    JointSettings,
     RunFolder,
     TrainingSettings,
     preset,
@@ -219,6 +220,26 @@ def test_a_superres_net_learns_behind_the_jpeg_net(tmp_path: Path, pictures: Pat
     assert quality[0] < quality[1] - 3
     stored = json.loads(RunFolder(tmp_path / "behind").settings.read_text())
     assert stored["behind"] == file_digest(tmp_path / "dark.safetensors")
+
+
+@pytest.mark.usefixtures("_saves_often")
+def test_a_joint_run_gives_both_nets_and_goes_on_where_it_was_killed(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = RedNet(RedNetConfig(layers=2, maps=4))
+    save_network(tmp_path / "jpeg.safetensors", first, task="jpeg")
+    settings = replace(SETTINGS, behind=tmp_path / "jpeg.safetensors", joint=JointSettings())
+    whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
+    train_restorer(settings, data=pictures, out=whole.path, mode="quiet")
+    assert load_network(whole.weights, task="superres").config == SETTINGS.network
+    assert load_network(whole.jpeg_weights, task="jpeg").config == first.config
+    with monkeypatch.context() as patch:
+        _in_the_middle_of(patch, trainer, "save_checkpoint", 2, _fails)
+        with pytest.raises(OSError, match="killed"):
+            train_restorer(settings, data=pictures, out=parts.path, mode="quiet")
+    train_restorer(settings, data=pictures, out=parts.path, resume=True, mode="quiet")
+    _require_same(whole, parts)
+    assert parts.jpeg_weights.read_bytes() == whole.jpeg_weights.read_bytes()
 
 
 def test_weights_of_another_size_are_refused(tmp_path: Path, pictures: Path) -> None:
