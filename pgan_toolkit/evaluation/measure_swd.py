@@ -152,7 +152,9 @@ def _key(stream: ImageStream, settings: SwdSettings) -> str:
     for name in ("directions", "repeats"):
         del parts[name]
     pictures = [identity.digest for identity in stream.identities()]
-    return cache_key({"statistics": "swd patches", "settings": parts, "pictures": pictures})
+    return cache_key(
+        {"statistics": "swd patches by pixel", "settings": parts, "pictures": pictures}
+    )
 
 
 def _size_bytes(statistics: SwdStatistics) -> int:
