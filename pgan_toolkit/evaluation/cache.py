@@ -36,6 +36,7 @@ _LIMIT = "PGAN_TOOLKIT_CACHE_GIB"
 _DEFAULT_GIB = 10.0
 _GIB = 2**30
 _ABOUT = "about"
+_PROBE_LETTERS = 16
 Value = TypeVar("Value")
 _DAMAGED = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
 
@@ -56,17 +57,19 @@ class Entry:
     about: Mapping[str, Any]
 
 
-def cache_key(parts: Mapping[str, Any]) -> str:
+def cache_key(parts: Mapping[str, Any], *, probe: str) -> str:
     """SHA-256 over what an entry is computed from, and the versions of what computes it.
 
     Parameters
     ----------
     parts : Mapping
         What JSON holds, in any order: digests of the pictures, preprocessing, network, settings.
+    probe : str
+        A digest of a few of the pictures, for `StatisticsCache.knows`. It stands before the key.
     """
     versions = {**library_versions(), **pixel_library_versions(), "cache": _VERSION}
     text = json.dumps({**parts, "versions": versions}, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return f"{probe[:_PROBE_LETTERS]}-{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def cache_limit_bytes() -> int:
@@ -110,6 +113,13 @@ class StatisticsCache:
         self.folder = cache_folder("statistics") if folder is None else folder
         self.limit_bytes = cache_limit_bytes() if limit_bytes is None else limit_bytes
         self._note = note
+
+    def knows(self, probe: str) -> bool:
+        """Say whether there may be an entry of pictures of which these are a few.
+
+        Where there is none, nobody has to read all of the pictures for the key first.
+        """
+        return any(self.folder.glob(f"{probe[:_PROBE_LETTERS]}-*"))
 
     def load(self, key: str, build: Callable[[Entry], Value]) -> Value | None:
         """Return what `build` makes of the entry of a key; None if there is none to be read."""

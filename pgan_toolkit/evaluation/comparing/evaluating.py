@@ -20,6 +20,7 @@ from pgan_toolkit.evaluation.comparing.catalogue import METRICS, scores_of
 from pgan_toolkit.evaluation.comparing.finishing import Finishing
 from pgan_toolkit.evaluation.comparing.generators import BATCH_SIZE, GeneratorSource
 from pgan_toolkit.evaluation.comparing.judgement import Thresholds, judge_thresholds
+from pgan_toolkit.evaluation.comparing.onlookers import Onlooker
 from pgan_toolkit.evaluation.comparing.outcomes import BaselineNote, Measured, Score, Verdict
 from pgan_toolkit.evaluation.comparing.parts import Parts, images_wanted
 from pgan_toolkit.evaluation.comparing.passes import Passes
@@ -63,6 +64,8 @@ class EvaluationSettings:
         As `StreamSettings`.
     generator_batch : int
         Pictures that a generator is asked for at once, at most.
+    onlooker : Onlooker | None
+        What is shown the pictures too: a `PageLook`, for a page of the report.
     """
 
     seed: int = 0
@@ -74,6 +77,7 @@ class EvaluationSettings:
     workers: int | None = None
     mode: ProgressMode = "auto"
     generator_batch: int = BATCH_SIZE
+    onlooker: Onlooker | None = None
 
     def stream(self, images: int | None) -> StreamSettings:
         """Return how a set is read of which so many images are used."""
@@ -177,7 +181,10 @@ def evaluate(
         settings=SwdSettings(seed=settings.seed),
         device=device,
         cache=cache,
+        onlooker=settings.onlooker,
     )
+    if settings.onlooker is not None:
+        settings.onlooker.begin(parts.real, parts.fake)
     measured, given_up = _measured(passes, bootstrap=settings.bootstrap)
     if not measured:
         reasons = "; ".join(

@@ -8,6 +8,7 @@ import torch
 from pgan_toolkit.evaluation.cache import StatisticsCache
 from pgan_toolkit.evaluation.comparing.catalogue import METRICS
 from pgan_toolkit.evaluation.comparing.one_pass import FeatureCollector, Share, feed_shares
+from pgan_toolkit.evaluation.comparing.onlookers import Onlooker
 from pgan_toolkit.evaluation.comparing.parts import Parts
 from pgan_toolkit.evaluation.comparing.selecting import Choice, Tools
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
@@ -61,6 +62,8 @@ class Passes:
         Where to compute.
     cache : StatisticsCache | None
         Of the real side.
+    onlooker : Onlooker | None
+        What looks at the pictures too; it was told of the sets.
     """
 
     parts: Parts
@@ -69,6 +72,7 @@ class Passes:
     settings: SwdSettings
     device: torch.device
     cache: StatisticsCache | None
+    onlooker: Onlooker | None = None
 
     def read_real(self) -> RealSide:
         """Take what the metrics need from the cache, and the rest from one pass over the pictures.
@@ -80,9 +84,7 @@ class Passes:
         """
         metrics = [name for name in self.choice.metrics if "real" in METRICS[name].sides]
         found = RealSide()
-        if self.cache is not None and metrics:
-            self.parts.real.identities()  # of all pictures: each part then knows those of its own
-            self._recall(found, metrics, self.cache)
+        looked = self.cache is not None and self._recall(found, metrics, self.cache)
         shares = []
         if "swd" in metrics and found.patches is None:
             found.patches = SwdStatistics(self.settings)
@@ -91,6 +93,8 @@ class Passes:
             collector = FeatureCollector(self._extractor)
             found.features = collector.collected
             shares.append(Share("features", collector, self.parts.real, one_size=False))
+        if self.onlooker is not None and not looked:
+            shares.append(self.onlooker.share("real"))
         if shares:
             found.skipped = self._feed("real", shares)
         if self.cache is not None:
@@ -121,14 +125,19 @@ class Passes:
             collector = FeatureCollector(self._extractor, logits=logits)
             found.features = collector.collected
             shares.append(Share("features", collector, self.parts.fake, one_size=False))
+        if self.onlooker is not None:
+            shares.append(self.onlooker.share("fake"))
         found.skipped = self._feed("fake", shares)
         return found
 
     def _share(self, metric: str, statistics: Statistics) -> Share:
         return Share(metric, statistics, self.parts.of("fake", metric))
 
-    def _recall(self, found: RealSide, metrics: Sequence[str], cache: StatisticsCache) -> None:
+    def _recall(self, found: RealSide, metrics: Sequence[str], cache: StatisticsCache) -> bool:
+        """Take from the cache what it has; say whether that is all that the onlooker wants."""
         real = self.parts.real
+        if metrics and any(cache.knows(self.parts.of("real", name).probe()) for name in metrics):
+            real.identities()  # of all pictures: each part then knows those of its own
         if "swd" in metrics:
             part = self.parts.of("real", "swd")
             found.patches = known_patches(part, self.settings, cache=cache)
@@ -136,15 +145,20 @@ class Passes:
                 real.recall_sizes({part.size: len(real)})
         if _need_features(metrics):
             found.features = known_features(real, self._extractor, cache=cache)
+        return self.onlooker is not None and self.onlooker.recall(cache)
 
     def _keep(self, found: RealSide, names: Sequence[str], cache: StatisticsCache) -> None:
         if "swd" in names and found.patches is not None:
             keep_patches(self.parts.of("real", "swd"), found.patches, cache=cache)
         if "features" in names and found.features is not None:
             keep_features(self.parts.real, found.features, self._extractor, cache=cache)
+        if "page" in names and self.onlooker is not None:
+            self.onlooker.keep(cache)
 
     def _feed(self, label: str, shares: list[Share]) -> dict[str, str]:
         stream = self.parts.real if label == "real" else self.parts.fake
+        if len(shares) == 1 and shares[0].name == "page":
+            stream = shares[0].part
         return feed_shares(
             stream, shares, required=self.choice.required, label=label, device=self.device
         )
