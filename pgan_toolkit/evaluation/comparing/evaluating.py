@@ -182,10 +182,11 @@ def evaluate(
         device=device,
         cache=cache,
         onlooker=settings.onlooker,
+        bootstrap=settings.bootstrap,
     )
     if settings.onlooker is not None:
         settings.onlooker.begin(parts.real, parts.fake)
-    measured, given_up = _measured(passes, bootstrap=settings.bootstrap)
+    measured, given_up = _measured(passes)
     if not measured:
         reasons = "; ".join(
             f"{name}: {why}" for name, why in {**skipped, **without, **given_up}.items()
@@ -268,12 +269,12 @@ def _require_levels(thresholds: Thresholds, real: ImageStream) -> None:
             raise UsageError(f"{name}: the pictures have the levels {', '.join(levels)}")
 
 
-def _measured(passes: Passes, *, bootstrap: int) -> tuple[dict[str, Measured], dict[str, str]]:
+def _measured(passes: Passes) -> tuple[dict[str, Measured], dict[str, str]]:
     """Read both sides; return what each metric found, and why others were given up."""
     real = passes.read_real()
     passes = replace(passes, choice=passes.choice.without(real.skipped))
     fake = passes.read_fake()
-    finishing = Finishing(passes=passes, real=real, fake=fake, bootstrap=bootstrap)
+    finishing = Finishing(passes=passes, real=real, fake=fake)
     measured, skipped = {}, real.skipped | fake.skipped
     for name in passes.choice.without(fake.skipped).metrics:
         try:

@@ -9,16 +9,18 @@ from pgan_toolkit.evaluation.cache import StatisticsCache
 from pgan_toolkit.evaluation.comparing.catalogue import METRICS
 from pgan_toolkit.evaluation.comparing.one_pass import FeatureCollector, Share, feed_shares
 from pgan_toolkit.evaluation.comparing.onlookers import Onlooker
-from pgan_toolkit.evaluation.comparing.parts import Parts
+from pgan_toolkit.evaluation.comparing.parts import Parts, error_groups
 from pgan_toolkit.evaluation.comparing.selecting import Choice, Tools
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
 from pgan_toolkit.evaluation.measure_features import keep_features, known_features
 from pgan_toolkit.evaluation.measure_swd import keep_patches, known_patches
+from pgan_toolkit.evaluation.sorted_sides import known_sorted
 from pgan_toolkit.metrics.accumulator import Statistics
 from pgan_toolkit.metrics.descriptors import SwdSettings
 from pgan_toolkit.metrics.features import FeatureSet
 from pgan_toolkit.metrics.modes import DiscreteModes
 from pgan_toolkit.metrics.ms_ssim import MsSsim
+from pgan_toolkit.metrics.sorted_side import RowLayout, SortedSide
 from pgan_toolkit.metrics.swd_statistics import SwdStatistics
 
 __all__ = ["FakeSide", "Passes", "RealSide"]
@@ -29,6 +31,7 @@ class RealSide:
     """What was taken from the real pictures; None of what no metric needs."""
 
     patches: SwdStatistics | None = None
+    sorted_patches: SortedSide | None = None
     features: FeatureSet | None = None
     skipped: dict[str, str] = field(default_factory=dict)
 
@@ -64,6 +67,8 @@ class Passes:
         Of the real side.
     onlooker : Onlooker | None
         What looks at the pictures too; it was told of the sets.
+    bootstrap : int
+        Of the SWD, as `compare_swd`; 0: its standard error is over groups of images.
     """
 
     parts: Parts
@@ -73,6 +78,7 @@ class Passes:
     device: torch.device
     cache: StatisticsCache | None
     onlooker: Onlooker | None = None
+    bootstrap: int = 0
 
     def read_real(self) -> RealSide:
         """Take what the metrics need from the cache, and the rest from one pass over the pictures.
@@ -86,7 +92,7 @@ class Passes:
         found = RealSide()
         looked = self.cache is not None and self._recall(found, metrics, self.cache)
         shares = []
-        if "swd" in metrics and found.patches is None:
+        if "swd" in metrics and found.patches is None and found.sorted_patches is None:
             found.patches = SwdStatistics(self.settings)
             shares.append(Share("swd", found.patches, self.parts.of("real", "swd")))
         if _need_features(metrics) and found.features is None:
@@ -139,13 +145,37 @@ class Passes:
         if metrics and any(cache.knows(self.parts.of("real", name).probe()) for name in metrics):
             real.identities()  # of all pictures: each part then knows those of its own
         if "swd" in metrics:
-            part = self.parts.of("real", "swd")
-            found.patches = known_patches(part, self.settings, cache=cache)
-            if found.patches is not None:
-                real.recall_sizes({part.size: len(real)})
+            self._recall_patches(found, cache)
         if _need_features(metrics):
             found.features = known_features(real, self._extractor, cache=cache)
         return self.onlooker is not None and self.onlooker.recall(cache)
+
+    def _recall_patches(self, found: RealSide, cache: StatisticsCache) -> None:
+        part = self.parts.of("real", "swd")
+        if self.sorts_on_cpu:
+            found.sorted_patches = known_sorted(part, self.row_layout, cache=cache)
+        if found.sorted_patches is None:
+            found.patches = known_patches(part, self.settings, cache=cache)
+        if found.sorted_patches is not None or found.patches is not None:
+            self.parts.real.recall_sizes({part.size: len(self.parts.real)})
+
+    @property
+    def groups(self) -> int:
+        """Into how many groups images are dealt out for errors of the SWD; 0: none."""
+        return 0 if self.bootstrap else error_groups(len(self.parts.of("real", "swd")))
+
+    @property
+    def sorts_on_cpu(self) -> bool:
+        """Whether what the SWD sorts can be had from the cache; a GPU sorts faster than a disk."""
+        return self.device.type == "cpu" and not self.bootstrap
+
+    @property
+    def row_layout(self) -> RowLayout:
+        """Of what the SWD sorts of the real side."""
+        part = self.parts.of("real", "swd")
+        return RowLayout(
+            settings=self.settings, size=part.size, images=len(part), groups=self.groups
+        )
 
     def _keep(self, found: RealSide, names: Sequence[str], cache: StatisticsCache) -> None:
         if "swd" in names and found.patches is not None:
