@@ -154,9 +154,8 @@ def _key(stream: ImageStream, settings: SwdSettings) -> str:
     parts = asdict(settings)
     for name in ("directions", "repeats"):
         del parts[name]
-    pictures = stream.digests()
     return cache_key(
-        {"statistics": "swd patches", "settings": parts, "pictures": pictures},
+        {"statistics": "swd patches by pixel", "settings": parts, "pictures": stream.digests()},
         probe=stream.probe(),
     )
 

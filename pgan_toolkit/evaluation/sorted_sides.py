@@ -78,7 +78,7 @@ def keeping_sorted(
 
 def _key(stream: ImageStream, layout: RowLayout) -> str:
     parts = {
-        "statistics": "swd sorted",
+        "statistics": "swd sorted by pixel",
         "settings": asdict(layout.settings),
         "groups": layout.groups,
         # Matrix products of other processors are rounded in another way.

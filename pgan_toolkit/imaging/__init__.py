@@ -29,7 +29,7 @@ from pgan_toolkit.imaging.mosaic import (
     shrink_to_fit,
 )
 from pgan_toolkit.imaging.padding import Margins, feathered_pad
-from pgan_toolkit.imaging.pyramids import laplacian_band_energies
+from pgan_toolkit.imaging.pyramids import laplacian_band_energies, laplacian_steps
 from pgan_toolkit.imaging.resample import Box, bicubic_resize, box_downscale, lanczos_resize
 from pgan_toolkit.imaging.spectra import (
     RING_COUNT,
@@ -76,6 +76,7 @@ __all__ = [
     "is_grey",
     "lanczos_resize",
     "laplacian_band_energies",
+    "laplacian_steps",
     "lattice_share",
     "limit_threads",
     "luma",

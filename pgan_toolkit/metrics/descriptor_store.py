@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pgan_toolkit.errors import DataError, SetupError
 
-__all__ = ["DescriptorStore"]
+__all__ = ["DescriptorStore", "descriptor_moments"]
 
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -58,8 +58,23 @@ class DescriptorStore:
         """Whether some of it lies in the temporary file."""
         return self._file is not None
 
-    def add(self, indices: range, levels: Sequence[NDArray[np.int16]]) -> None:
+    def add(
+        self,
+        indices: range,
+        levels: Sequence[NDArray[np.int16]],
+        *,
+        moments: NDArray[np.int64] | None = None,
+    ) -> None:
         """Take descriptors (images, patches, dimensions) of every level, of new images.
+
+        Parameters
+        ----------
+        indices : range
+            Of the images in their set.
+        levels : sequence of arrays
+            As `cut_descriptors` gives them.
+        moments : array | None
+            Their `descriptor_moments`, where these are known already.
 
         Raises
         ------
@@ -73,7 +88,7 @@ class DescriptorStore:
             raise DataError(f"descriptors of shapes {shapes}; those before have {self.shapes}")
         self.shapes = shapes
         size = sum(level.nbytes for level in levels)
-        moments = np.stack([_moments(level) for level in levels])
+        moments = descriptor_moments(levels) if moments is None else moments
         if self._held_bytes + size <= self.memory_gib * 2**30:
             self._held_bytes += size
             block = _Block(indices, moments, tuple(levels))
@@ -85,7 +100,7 @@ class DescriptorStore:
     def merge(self, other: "DescriptorStore") -> None:
         """Add all that another store has, of other images."""
         for block in other._blocks:
-            self.add(block.indices, other._levels(block))
+            self.add(block.indices, other._levels(block), moments=block.moments)
 
     def read(self, level: int, picks: NDArray[np.int64]) -> NDArray[np.int16]:
         """Return the descriptors of some images, which may repeat.
@@ -189,12 +204,19 @@ def _temporary_file() -> FileIO:
     return tempfile.TemporaryFile(buffering=0, prefix="pgan-descriptors-")
 
 
-def _moments(descriptors: NDArray[np.int16]) -> NDArray[np.int64]:
-    """Sums and sums of squares by image and channel, (images, 2, 3).
+def descriptor_moments(levels: Sequence[NDArray[np.int16]]) -> NDArray[np.int64]:
+    """Sums and sums of squares by level, image and channel: int64 (levels, images, 2, 3), exact.
 
     In float64 they are exact: an image's sum of squares is an integer far below 2^53.
     """
-    images, patches, dimensions = descriptors.shape
-    values = descriptors.reshape(images, patches, 3, dimensions // 3).astype(np.float64)
-    squares = np.einsum("npcd,npcd->nc", values, values)
-    return np.stack([values.sum((1, 3)), squares], axis=1).astype(np.int64)
+    return np.stack([_moments(level) for level in levels])
+
+
+def _moments(descriptors: NDArray[np.int16]) -> NDArray[np.int64]:
+    images, patches, _ = descriptors.shape
+    values = descriptors.astype(np.float64)
+    every_patch = np.ones(patches)
+    sums = every_patch @ values
+    squares = every_patch @ np.square(values, out=values)
+    by_pixel = np.stack([sums, squares], axis=1).astype(np.int64)
+    return by_pixel.reshape(images, 2, -1, 3).sum(2)

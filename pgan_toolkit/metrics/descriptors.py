@@ -5,6 +5,7 @@ grey level. So sums over any number of them are exact integers, which do not dep
 and half the memory is needed; a step is far below the noise of 8-bit images.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.imaging import laplacian_steps
 from pgan_toolkit.metrics.pyramid import laplacian_pyramid
 from pgan_toolkit.randomness import generator
 
@@ -173,28 +175,43 @@ def cut_descriptors(
     Returns
     -------
     list of arrays
-        A level each: int16 (N, patches, 3 * patch_size^2) in steps of 1/128 grey level, the
-        channels one after the other.
+        A level each: int16 (N, patches, 3 * patch_size^2) in steps of 1/128 grey level, row by row
+        and pixel by pixel, the three channels of a pixel together.
     """
     levels = swd_levels(*images.shape[-2:], settings=settings)
+    pyramids = _on_cpu if images.device.type == "cpu" else _on_gpu
     cut = []
-    for level, plane in zip(levels, laplacian_pyramid(images, levels=len(levels)), strict=True):
+    for level, planes in zip(levels, pyramids(images, levels), strict=True):
         positions = patch_positions(indices, side=side, level=level, settings=settings)
-        steps = (plane * STEPS_PER_GREY_LEVEL).round_().to(torch.int16)
-        # Images whose channels lie last in memory give a first level that is laid out likewise.
-        cut.append(_patches(steps.contiguous(), positions, settings.patch_size))
+        cut.append(_patches(planes, positions, settings.patch_size))
     return cut
 
 
+def _on_cpu(images: Tensor, levels: tuple[tuple[int, int], ...]) -> Iterable[Tensor]:
+    """Levels in steps, int16 (N, H, W, 3), contiguous: by OpenCV, in a quarter of torch's time."""
+    found = [np.empty((len(images), *level, 3), np.int16) for level in levels]
+    for image, *out in zip(images.numpy(), *found, strict=True):
+        laplacian_steps(image, steps=STEPS_PER_GREY_LEVEL, out=out)
+    return map(torch.from_numpy, found)
+
+
+def _on_gpu(images: Tensor, levels: tuple[tuple[int, int], ...]) -> Iterable[Tensor]:
+    """As `_on_cpu`, but for 1e-4 grey level in the sums before they are rounded to steps."""
+    for planes in laplacian_pyramid(images, levels=len(levels)):
+        steps = (planes * STEPS_PER_GREY_LEVEL).round_().to(torch.int16)
+        yield steps.permute(0, 2, 3, 1).contiguous()
+
+
 def _patches(planes: Tensor, positions: NDArray[np.int64], size: int) -> NDArray[np.int16]:
-    """Cut int16 (N, patches, 3 * size^2) out of contiguous planes (N, 3, H, W)."""
-    count, channels, height, width = planes.shape
+    """Cut int16 (N, patches, 3 * size^2) out of contiguous planes (N, H, W, 3)."""
+    count, height, width, channels = planes.shape
     device = planes.device
     row, column = torch.from_numpy(positions).to(device).unbind(-1)
-    plane = torch.arange(count * channels, device=device).view(count, 1, channels, 1)
-    rows = row[:, :, None, None] + torch.arange(size, device=device)
-    starts = (plane * height + rows) * width + column[:, :, None, None]
-    # A view of every run of `size` pixels: picking runs is several times as fast as pixels.
-    runs = planes.as_strided((planes.numel() - size + 1, size), (1, 1))
+    first_row = height * torch.arange(count, device=device).view(count, 1, 1)
+    rows = first_row + row[:, :, None] + torch.arange(size, device=device)
+    starts = channels * (rows * width + column[:, :, None])
+    # A view of every run of a patch's row: picking runs is many times as fast as numbers.
+    run = channels * size
+    runs = planes.as_strided((planes.numel() - run + 1, run), (1, 1))
     picked = runs.index_select(0, starts.flatten())
     return picked.view(count, positions.shape[1], -1).cpu().numpy()

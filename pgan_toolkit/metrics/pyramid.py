@@ -1,4 +1,4 @@
-"""Laplacian pyramids of batches (Burt and Adelson 1983), the same on every device to the last bit.
+"""Laplacian pyramids of batches on a GPU (Burt and Adelson 1983), the same on every one to the bit.
 
 The kernel is the 5x5 binomial one, [1 4 6 4 1]/16 along each axis, and borders are mirrored without
 repeating the edge pixel. Every product is by a power of two, which is exact: whether a device fuses

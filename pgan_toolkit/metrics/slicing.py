@@ -22,7 +22,7 @@ __all__ = ["DescriptorSet", "Slicer", "random_directions"]
 
 _Keep = Callable[[int, NDArray[np.float32], float], None]
 
-_IMAGES_A_PIECE = 64
+_IMAGES_A_PIECE = 32
 _DIRECTIONS_A_PRODUCT = 64
 """Shapes of every matrix product on the CPU, whatever the memory and the batches: a library may
 round differently for another shape."""
@@ -59,6 +59,8 @@ def random_directions(
 ) -> NDArray[np.float64]:
     """Return unit vectors (directions, dimensions), the same for all sets of a seed.
 
+    The dimensions are in the order of `cut_descriptors`.
+
     Parameters
     ----------
     level : (int, int)
@@ -69,7 +71,8 @@ def random_directions(
         How many, and the seed.
     """
     random = generator(settings.seed, f"swd directions {level[0]}x{level[1]}", repeat)
-    vectors = random.standard_normal((settings.directions, settings.dimensions))
+    by_channel = random.standard_normal((settings.directions, 3, settings.dimensions // 3))
+    vectors = by_channel.transpose(0, 2, 1).reshape(settings.directions, -1)
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
@@ -183,9 +186,10 @@ class Slicer:
         off the integers, exactly, so that nothing is lost to cancellation.
         """
         mean, deviation = chosen.normalisation(level)
-        repeats = directions.shape[1] // 3
-        inverse = np.divide(1, deviation, out=np.zeros(3), where=deviation > 0).repeat(repeats)
-        whole = np.round(mean).repeat(repeats)
+        pixels = directions.shape[1] // 3
+        inverse = np.divide(1, deviation, out=np.zeros(3), where=deviation > 0)
+        mean, inverse = np.tile(mean, pixels), np.tile(inverse, pixels)
+        whole = np.round(mean)
         scaled = directions * inverse
         weights = torch.from_numpy(scaled.astype(np.float32)).to(self.device)
         steps = torch.from_numpy(whole.astype(np.float32)).to(self.device)
@@ -206,7 +210,7 @@ class Slicer:
         else:
             for first in firsts:
                 project(first)
-        return np.asarray(scaled @ (whole - mean.repeat(repeats)))
+        return np.asarray(scaled @ (whole - mean))
 
     def _new(self, shape: tuple[int, int]) -> Tensor:
         return torch.empty(shape, dtype=torch.float32, device=self.device)

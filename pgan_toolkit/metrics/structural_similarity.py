@@ -7,10 +7,11 @@ these, `2 cov(x, y) = (var s - var d) / 2` and `var x + var y = (var s + var d) 
     luminance = 1 - 2 mean(d)^2 / (mean(s)^2 + mean(d)^2 + 2 C1)
 
 which takes four local averages where the definition takes five, and is 1 to the last bit where
-x = y. The images lie with the pairs innermost, which makes a convolution with one small kernel run
-at the speed of the vector units.
+x = y. The planes of all pairs lie with the rows outermost and the columns innermost, so that a
+window slides over either by products of matrices.
 """
 
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -32,6 +33,9 @@ C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _SMALLEST: dict[Convention, int] = {"paper": 16, "standard": 161}
 _PIXELS_TOGETHER = 2**18
 _PAIRS_TOGETHER = (1, 64)
+_PIXELS_IN_CACHE = 2**16
+"""Of a channel, in the pairs that a CPU takes at once: what lies between the steps stays near."""
+_PLACES_TOGETHER = 32
 _STRIDE = 4  # of the pixels that a mean is estimated from
 
 
@@ -73,30 +77,39 @@ def similarities(x: Tensor, y: Tensor, convention: Convention) -> NDArray[np.flo
     missing = pairs_together(*x.shape[2:]) - len(x)
     if missing:
         x, y = (functional.pad(side, (0, 0, 0, 0, 0, 0, 0, missing)) for side in (x, y))
-    planes, offsets = _sum_and_difference(x, y)
-    terms = []
-    for level in range(len(WEIGHTS)):
-        if level < len(WEIGHTS) - 1:
-            terms.append(_mean_contrast(planes))
-            planes = _halved(planes, offsets, convention)
-        else:
-            terms.append(_mean_ssim(planes, offsets))
-    values = _product(torch.stack(terms), convention)
+    step = len(x) if x.is_cuda else max(1, _PIXELS_IN_CACHE // x[0, 0].numel())
+    parts = zip(x.split(step), y.split(step), strict=True)
+    terms = torch.cat([_terms(*part, convention) for part in parts], dim=1)
+    values = _product(terms, convention)
     return np.asarray(values[: len(values) - missing].cpu().numpy(), np.float64)
 
 
+def _terms(x: Tensor, y: Tensor, convention: Convention) -> Tensor:
+    """Mean contrast of the levels, and mean SSIM of the last: float64 (5, 3 P)."""
+    planes, offsets = _sum_and_difference(x, y)
+    terms = []
+    for _ in range(len(WEIGHTS) - 1):
+        terms.append(_mean_contrast(planes))
+        planes = _halved(planes, offsets, convention)
+    return torch.stack([*terms, _mean_ssim(planes, offsets)])
+
+
 def _sum_and_difference(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Give x + y and x - y, (2, 3 P, H, W) channels last, centred, and the offsets (2, 3 P, 1, 1).
+    """Give x + y and x - y, float32 (H, 2, 3 P, W), centred, and the offsets (1, 2, 3 P, 1).
 
     Centring keeps float32 accurate: a variance is the difference of two squares' means.
     """
-    first, second = (side.permute(2, 3, 0, 1).flatten(2).float() for side in (x, y))
-    planes = first.new_empty((2, *first.shape))
-    torch.add(first, second, out=planes[0])
-    torch.sub(first, second, out=planes[1])
+    count, channels, height, width = x.shape
+    planes = torch.empty((height, 2, count, channels, width), device=x.device)
+    total, difference = planes.unbind(1)
+    total.copy_(x.permute(2, 0, 1, 3))
+    difference.copy_(y.permute(2, 0, 1, 3))
+    total += difference
+    torch.sub(total, difference, alpha=2, out=difference)
+    planes = planes.flatten(2, 3)
     # Any offset near the mean does; a whole one keeps the planes exact.
-    offsets = planes[:, ::_STRIDE, ::_STRIDE].mean((1, 2), keepdim=True).round_()
-    return planes.sub_(offsets).permute(0, 3, 1, 2), offsets.permute(0, 3, 1, 2)
+    offsets = planes[::_STRIDE, ..., ::_STRIDE].mean((0, 3), keepdim=True).round_()
+    return planes.sub_(offsets), offsets
 
 
 def _mean_contrast(planes: Tensor) -> Tensor:
@@ -117,40 +130,60 @@ def _mean_ssim(planes: Tensor, offsets: Tensor) -> Tensor:
 
 
 def _moments(planes: Tensor) -> tuple[Tensor, Tensor]:
-    """Local means and variances of s and d."""
-    mean, squares = _local_averages(planes), _local_averages(planes * planes)
+    """Local means and variances of s and d, (h, 2, 3 P, w)."""
+    height, _, count, width = planes.shape
+    both = planes.new_empty((height, 4, count, width))
+    both[:, :2] = planes
+    torch.mul(planes, planes, out=both[:, 2:])
+    mean, squares = _local_averages(both).split(2, dim=1)
     return mean, squares.addcmul_(mean, mean, value=-1)
 
 
 def _share(parts: Tensor, constant: float) -> Tensor:
     """What the difference's part, the second, is of both and a constant."""
-    whole = torch.add(parts[0], parts[1]).add_(constant)
-    return torch.div(parts[1], whole, out=whole)
+    total, difference = parts.unbind(1)
+    whole = torch.add(total, difference).add_(constant)
+    return torch.div(difference, whole, out=whole)
 
 
-def _mean(plane: Tensor) -> Tensor:
-    return plane.mean(1).mean(1, dtype=torch.float64)
+def _mean(planes: Tensor) -> Tensor:
+    return planes.mean(2).mean(0, dtype=torch.float64)
 
 
 def _local_averages(planes: Tensor) -> Tensor:
-    size = min(WINDOW_SIZE, *planes.shape[2:])
-    window = torch.from_numpy(_window(size)).to(planes)
-    if planes.dtype == torch.float64:  # in which libraries have no fast convolution
-        along_rows = planes @ _sliding(window, planes.shape[3]).T
-        return _sliding(window, planes.shape[2]) @ along_rows
-    channels = planes.shape[1]
-    rows = window.expand(channels, 1, 1, size)
-    along_rows = functional.conv2d(planes, rows, groups=channels)
-    return functional.conv2d(along_rows, rows.transpose(2, 3), groups=channels)
+    """Of (H, ..., W), where the window fits, by products with matrices that hold it.
+
+    Few places at a time: nearly all of a larger matrix is zeros, and a smaller one does not keep
+    the processor busy.
+    """
+    height, width = planes.shape[0], planes.shape[-1]
+    size = min(WINDOW_SIZE, height, width)
+    high, wide = height - size + 1, width - size + 1
+    columns = planes.new_empty((high, *planes.shape[1:]))
+    for some in _blocks(high):
+        reach = planes[some.start : some.stop + size - 1].flatten(1)
+        window = _sliding(size, len(some)).to(planes)
+        torch.mm(window, reach, out=columns[some.start : some.stop].flatten(1))
+    averages = planes.new_empty((*columns.shape[:-1], wide))
+    for some in _blocks(wide):
+        reach = columns.flatten(0, -2)[:, some.start : some.stop + size - 1]
+        window = _sliding(size, len(some)).to(planes)
+        torch.mm(reach, window.T, out=averages.flatten(0, -2)[:, some.start : some.stop])
+    return averages
 
 
-def _sliding(window: Tensor, length: int) -> Tensor:
-    """The matrix (places, length) whose rows hold the window at every place where it fits."""
-    places = length - len(window) + 1
-    matrix = window.new_zeros((places, length))
-    for place in range(places):
-        matrix[place, place : place + len(window)] = window
-    return matrix
+def _blocks(places: int) -> list[range]:
+    starts = range(0, places, _PLACES_TOGETHER)
+    return [range(start, min(start + _PLACES_TOGETHER, places)) for start in starts]
+
+
+@lru_cache(maxsize=256)
+def _sliding(size: int, places: int) -> Tensor:
+    """The matrix (places, places + size - 1) whose rows hold the window, one place further each."""
+    matrix = np.zeros((places, places + size - 1))
+    place = np.arange(places)[:, None]
+    matrix[place, place + np.arange(size)] = _window(size)
+    return torch.from_numpy(matrix)
 
 
 def _window(size: int) -> NDArray[np.float64]:
@@ -161,15 +194,22 @@ def _window(size: int) -> NDArray[np.float64]:
 
 
 def _halved(planes: Tensor, offsets: Tensor, convention: Convention) -> Tensor:
-    """Means of 2x2 pixels; see `ms_ssim_of_pairs` for odd sides."""
-    odd_rows, odd_columns = (side % 2 for side in planes.shape[2:])
-    if not (odd_rows or odd_columns):
-        return functional.avg_pool2d(planes, 2)
-    if convention == "paper":
-        planes = functional.pad(planes, (0, odd_columns, 0, odd_rows), mode="replicate")
-        return functional.avg_pool2d(planes, 2)
-    padding = (odd_rows, odd_columns)
-    return functional.avg_pool2d(planes + offsets, 2, padding=padding) - offsets
+    """Means of 2x2 pixels."""
+    planes = _even(planes, offsets, convention)
+    rows = planes[0::2] + planes[1::2]
+    return (rows[..., 0::2] + rows[..., 1::2]).mul_(0.25)
+
+
+def _even(planes: Tensor, offsets: Tensor, convention: Convention) -> Tensor:
+    """Add a line where a side is odd: the last once more, or zeros in front."""
+    for side in (0, 3):
+        last = planes.shape[side] - 1
+        if last % 2:
+            continue
+        edge = planes.narrow(side, last, 1)
+        parts = [planes, edge] if convention == "paper" else [(-offsets).expand_as(edge), planes]
+        planes = torch.cat(parts, side)
+    return planes
 
 
 def _product(terms: Tensor, convention: Convention) -> Tensor:

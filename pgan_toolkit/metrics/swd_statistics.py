@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.metrics.accumulator import next_range, take_ranges
-from pgan_toolkit.metrics.descriptor_store import DescriptorStore
+from pgan_toolkit.metrics.descriptor_store import DescriptorStore, descriptor_moments
 from pgan_toolkit.metrics.descriptors import Side, SwdSettings, cut_descriptors, swd_levels
 from pgan_toolkit.metrics.images import as_images
 from pgan_toolkit.metrics.threads import parallel_map
@@ -132,13 +132,15 @@ class SwdStatistics:
     def _take_on_cpu(self, batch: Tensor, indices: range) -> None:
         step = _images_at_once(batch)
 
-        def cut(start: int) -> list[NDArray[np.int16]]:
-            return self._cut(batch, indices, slice(start, start + step))
+        def cut(start: int) -> tuple[list[NDArray[np.int16]], NDArray[np.int64]]:
+            levels = self._cut(batch, indices, slice(start, start + step))
+            return levels, descriptor_moments(levels)
 
         starts = range(0, len(batch), step)
         for group in (starts[at : at + _PIECES] for at in range(0, len(starts), _PIECES)):
-            for start, levels in zip(group, parallel_map(cut, group), strict=True):
-                self.store.add(indices[start : start + step], levels)
+            found = parallel_map(cut, group)
+            for start, (levels, moments) in zip(group, found, strict=True):
+                self.store.add(indices[start : start + step], levels, moments=moments)
 
     def _take_on_gpu(self, batch: Tensor, indices: range) -> None:
         step = _images_at_once(batch)

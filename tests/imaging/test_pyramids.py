@@ -1,11 +1,11 @@
-"""Laplacian bands agree with their definition, computed by SciPy."""
+"""Laplacian bands and levels agree with their definition, computed by SciPy."""
 
 import numpy as np
 import pytest
 from scipy.ndimage import correlate1d
 
 from pgan_toolkit.errors import UsageError
-from pgan_toolkit.imaging import laplacian_band_energies
+from pgan_toolkit.imaging import laplacian_band_energies, laplacian_steps
 
 _KERNEL = np.array([1, 4, 6, 4, 1]) / 16
 
@@ -49,3 +49,16 @@ def test_a_flat_plane_has_no_detail_and_twice_the_contrast_four_times_the_energy
 def test_a_plane_that_is_too_small_is_refused() -> None:
     with pytest.raises(UsageError, match="9x7 pixels; 2 levels of a pyramid take 8 a side"):
         laplacian_band_energies(_noise(7, 9), levels=2)
+
+
+@pytest.mark.parametrize("layout", [(0, 1, 2), (1, 2, 0), (2, 1, 0)])
+def test_steps_are_levels_of_the_definition_to_half_a_step(layout: tuple[int, int, int]) -> None:
+    planes = np.random.default_rng(8).integers(0, 256, (3, 32, 48), dtype=np.uint8)
+    in_memory = np.ascontiguousarray(planes.transpose(layout))
+    out = [np.empty((32 >> level, 48 >> level, 3), np.int16) for level in range(3)]
+    laplacian_steps(in_memory.transpose(np.argsort(layout)), steps=128, out=out)
+    for channel, plane in enumerate(planes.astype(np.float64)):
+        finest, coarser = _band(plane)
+        second, coarsest = _band(coarser)
+        for found, expected in zip(out, (finest, second, coarsest), strict=True):
+            assert found[..., channel] / 128 == pytest.approx(expected, abs=0.501 / 128)

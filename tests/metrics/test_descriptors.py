@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.metrics import descriptors
 from pgan_toolkit.metrics.descriptors import (
     STEPS_PER_GREY_LEVEL,
     Side,
@@ -107,9 +108,22 @@ def test_patches_are_windows_of_the_levels() -> None:
         assert found.shape == (3, 10, 147)
         for image, patch in ((0, 0), (1, 4), (2, 9)):
             row, column = places[image, patch]
-            window = plane[image, :, row : row + 7, column : column + 7].reshape(-1).numpy()
+            window = plane[image, :, row : row + 7, column : column + 7].permute(1, 2, 0)
             steps = found[image, patch] / STEPS_PER_GREY_LEVEL
-            assert steps == pytest.approx(window, abs=0.5 / STEPS_PER_GREY_LEVEL)
+            expected = window.reshape(-1).numpy()
+            assert steps == pytest.approx(expected, abs=0.5001 / STEPS_PER_GREY_LEVEL)
+
+
+def test_what_a_gpu_cuts_is_what_a_cpu_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.randint(0, 256, (4, 3, 128, 64), dtype=torch.uint8)
+    here = cut_descriptors(images, range(4), side="real", settings=SwdSettings())
+    monkeypatch.setattr(descriptors, "_on_cpu", descriptors._on_gpu)
+    there = cut_descriptors(images, range(4), side="real", settings=SwdSettings())
+    assert np.array_equal(here[0], there[0])  # whose sums are exact in float32
+    for level, other in zip(here[1:], there[1:], strict=True):
+        difference = np.abs(level - other)
+        assert difference.max() <= 1
+        assert difference.mean() < 0.01
 
 
 def test_the_steepest_images_stay_within_the_integers() -> None:

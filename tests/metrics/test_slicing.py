@@ -23,8 +23,8 @@ def _set(seed: int, *, mean: float = 900, spread: float = 300) -> DescriptorSet:
 
 
 def _normalised(chosen: DescriptorSet) -> np.ndarray:
-    values = chosen.store.read(0, chosen.picks).astype(np.float64).reshape(-1, 3, 49)
-    mean, deviation = values.mean((0, 2), keepdims=True), values.std((0, 2), keepdims=True)
+    values = chosen.store.read(0, chosen.picks).astype(np.float64).reshape(-1, 49, 3)
+    mean, deviation = values.mean((0, 1), keepdims=True), values.std((0, 1), keepdims=True)
     return np.asarray((values - mean) / deviation).reshape(-1, 147)
 
 

@@ -108,7 +108,7 @@ def _content(report: Report, look: PageLook, *, history: Sequence[Report]) -> di
         "looked_at": len(sides[0]),
         "numbers": numbers_table(report),
         "warnings": _warnings(report),
-        "skipped": report.skipped,
+        "skipped": _skipped(report),
         "paper": paper_table(report),
         "swd": swd_chart(report, history=history),
         "spectra": (*spectrum_charts(*sides), *_known(block_chart(*sides))),
@@ -131,6 +131,14 @@ def _content(report: Report, look: PageLook, *, history: Sequence[Report]) -> di
 
 def _known(chart: Chart | None) -> tuple[Chart, ...]:
     return () if chart is None else (chart,)
+
+
+def _skipped(report: Report) -> list[tuple[str, str]]:
+    """Metrics that were not measured for one reason, and the reason."""
+    names: dict[str, list[str]] = {}
+    for name, reason in report.skipped.items():
+        names.setdefault(reason, []).append(name)
+    return [(", ".join(group), reason) for reason, group in names.items()]
 
 
 def _warnings(report: Report) -> tuple[str, ...]:
