@@ -51,7 +51,7 @@ def test_it_says_what_is_wrong_and_how_the_protocol_was_not_followed(page: bytes
 def test_numbers_uncertainty_baseline_paper_and_protocol_stand_on_it(page: bytes) -> None:
     text = " ".join(check_page(page).text.split())
     for expected in (
-        "swd.avg 9.5000 0.3000 9 to 10 lower 40 40 9 +0.5 (worse)",
+        "swd.avg 9.5000 0.3000 9 to 10 lower 40 40 9 +0.5 (within the error)",
         "Paper: CelebA 128x128, best configuration (Table 1 h)",
         "swd.16 7 4.9900 8.7300 4.8700 7.2200",
         "Command pgan-toolkit evaluate 'a b'",
@@ -116,3 +116,20 @@ def test_the_same_report_gives_the_same_page(tmp_path: Path) -> None:
     real, fake = _streams(tmp_path, scenes(1, 8))
     pages = {report_html(a_report(), look_at(real, fake)) for _ in range(2)}
     assert len(pages) == 1
+
+
+def test_a_change_beyond_what_was_judged_is_named_and_failures_come_first(tmp_path: Path) -> None:
+    real, fake = _streams(tmp_path, scenes(1, 12))
+    report = a_report()
+    [failed] = report.verdicts
+    verdicts = (
+        replace(failed, status="pass", message="first given"),
+        replace(failed, kind="baseline", margin=0.4),
+    )
+    text = " ".join(
+        check_page(
+            report_html(replace(report, verdicts=verdicts), look_at(real, fake))
+        ).text.split()
+    )
+    assert "+0.5 (worse)" in text
+    assert text.index("✗ fail swd.avg") < text.index("first given")
