@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import threading
 import time
@@ -244,7 +245,15 @@ class StatisticsCache:
                 f"{size_bytes / _GIB:.1f} GiB of statistics are not cached: the cache holds "
                 f"{self.limit_bytes / _GIB:g} GiB ({_LIMIT} changes that)"
             )
-        return size_bytes <= self.limit_bytes
+            return False
+        free = _free_bytes(self.folder)
+        if 2 * size_bytes > free:
+            self._note(
+                f"{self.folder}: {size_bytes / _GIB:.1f} GiB of statistics are not cached: they "
+                f"would take more than half of the {free / _GIB:.1f} GiB that are free"
+            )
+            return False
+        return True
 
     def _failed(self, error: OSError) -> None:
         reason = error.strerror or error
@@ -270,6 +279,12 @@ class StatisticsCache:
                 break
             path.unlink(missing_ok=True)
             total -= size
+
+
+def _free_bytes(folder: Path) -> int:
+    """Room on the disk on which a folder is, or is going to be."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+    return shutil.disk_usage(there).free
 
 
 def _write_npz(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
