@@ -26,26 +26,26 @@ class PagePlan:
 
     Attributes
     ----------
-    look : PageLook | None
-        What the evaluation shows its pictures to.
+    look : PageLook
+        What the evaluation shows its pictures to, with a page and without: it says what is wrong.
     """
 
     def __init__(self, place: FilePlace | None, history: "Sequence[Report]") -> None:
         from pgan_toolkit.evaluation.pages import PageLook
 
-        self.look = None if place is None else PageLook()
+        self.look = PageLook()
         self._place = place
         self._history = history
 
     def write(self, report: "Report") -> None:
-        """Write the page of a report.
+        """Write the page of a report, if there is to be one.
 
         Raises
         ------
         SetupError
             It cannot be written.
         """
-        if self._place is None or self.look is None:
+        if self._place is None:
             return
         from pgan_toolkit.evaluation.pages import report_html
 

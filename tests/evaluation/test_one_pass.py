@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from evaluated_sets import COUNT, Counting, pictures, small_extractor, write_set
 
+from pgan_toolkit.errors import DataError
 from pgan_toolkit.evaluation import (
     EvaluationSettings,
     ImageStream,
@@ -111,3 +112,23 @@ def test_the_next_pictures_are_decoded_while_a_batch_is_computed_with() -> None:
     how = StreamSettings(batch_size=8, workers=2, mode="quiet")
     feed(ImageStream(source, how), Waiting())
     assert decoded_ahead == [True] * (COUNT // 8)
+
+
+def test_what_a_page_would_say_is_wrong_is_said_without_one(tmp_path: Path) -> None:
+    real, dark = pictures(0), pictures(5) // 2
+    look = PageLook()
+    settings = replace(QUIET, onlooker=look)
+    said = evaluate(Counting(real), Counting(dark), metrics=["ms-ssim"], settings=settings).findings
+    assert said is not None
+    assert any("The fake pictures are darker." in text for text in said)
+    again = evaluate(Counting(real), Counting(real), metrics=["ms-ssim"], settings=settings)
+    assert not any("darker" in text for text in again.findings or ())
+
+
+def test_an_onlooker_does_not_hide_which_picture_has_another_size(tmp_path: Path) -> None:
+    real = write_set(tmp_path / "real", pictures(0, 6))
+    fake = write_set(tmp_path / "fake", pictures(1, 5))
+    write_set(fake, pictures(2, 1, size=64), first=5)
+    settings = replace(QUIET, onlooker=PageLook())
+    with pytest.raises(DataError, match=r"005\.png: 64x64 pixels, where .*000\.png has 32x32"):
+        evaluate(real, fake, metrics=["ms-ssim"], settings=settings)

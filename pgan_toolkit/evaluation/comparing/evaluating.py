@@ -65,7 +65,8 @@ class EvaluationSettings:
     generator_batch : int
         Pictures that a generator is asked for at once, at most.
     onlooker : Onlooker | None
-        What is shown the pictures too: a `PageLook`, for a page of the report.
+        What is shown the pictures too: a `PageLook`, for a page of the report and for sentences on
+        what is wrong.
     """
 
     seed: int = 0
@@ -198,6 +199,7 @@ def evaluate(
         measured=measured,
         scores=_scores(measured),
         skipped={**skipped, **without, **given_up},
+        findings=None if settings.onlooker is None else settings.onlooker.findings(),
         rule="published" if images is None else "declared",
         declared_images=images,
         seed=settings.seed,

@@ -15,7 +15,10 @@ from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.accumulator import Statistics
 from pgan_toolkit.metrics.features import FeatureSet
 
-__all__ = ["FeatureCollector", "Share", "feed_shares"]
+__all__ = ["ONLOOKER", "FeatureCollector", "Share", "feed_shares"]
+
+ONLOOKER = "onlooker"
+"""Name of the share that is no metric's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,7 @@ class Share:
     Attributes
     ----------
     name : str
-        Of the metric.
+        Of the metric, or `ONLOOKER`.
     statistics : Statistics
         Knows each picture by its index in `part`, as it would if that were read alone.
     part : ImageStream
@@ -107,8 +110,9 @@ def feed_shares(
     DataError
         A picture cannot be read; a share that is required cannot take the pictures.
     """
-    strict = any(share.name in required for share in shares if share.one_size) or all(
-        share.one_size for share in shares
+    of_metrics = [share for share in shares if share.name != ONLOOKER]
+    strict = any(share.name in required for share in of_metrics if share.one_size) or (
+        bool(of_metrics) and all(share.one_size for share in of_metrics)
     )
     places = [_places(stream, share.part) for share in shares]
     left_out: dict[str, str] = {}

@@ -27,5 +27,9 @@ class Onlooker(Protocol):
         """Look up what was seen of these real pictures before, and say whether it was there."""
 
     @abstractmethod
+    def findings(self) -> tuple[str, ...]:
+        """Say in sentences what was seen to be wrong with the fake pictures, at the end."""
+
+    @abstractmethod
     def keep(self, cache: StatisticsCache) -> None:
         """Keep what was seen of the real pictures just now."""

@@ -7,7 +7,12 @@ import torch
 
 from pgan_toolkit.evaluation.cache import StatisticsCache
 from pgan_toolkit.evaluation.comparing.catalogue import METRICS
-from pgan_toolkit.evaluation.comparing.one_pass import FeatureCollector, Share, feed_shares
+from pgan_toolkit.evaluation.comparing.one_pass import (
+    ONLOOKER,
+    FeatureCollector,
+    Share,
+    feed_shares,
+)
 from pgan_toolkit.evaluation.comparing.onlookers import Onlooker
 from pgan_toolkit.evaluation.comparing.parts import Parts, error_groups
 from pgan_toolkit.evaluation.comparing.selecting import Choice, Tools
@@ -182,12 +187,12 @@ class Passes:
             keep_patches(self.parts.of("real", "swd"), found.patches, cache=cache)
         if "features" in names and found.features is not None:
             keep_features(self.parts.real, found.features, self._extractor, cache=cache)
-        if "page" in names and self.onlooker is not None:
+        if ONLOOKER in names and self.onlooker is not None:
             self.onlooker.keep(cache)
 
     def _feed(self, label: str, shares: list[Share]) -> dict[str, str]:
         stream = self.parts.real if label == "real" else self.parts.fake
-        if len(shares) == 1 and shares[0].name == "page":
+        if len(shares) == 1 and shares[0].name == ONLOOKER:
             stream = shares[0].part
         return feed_shares(
             stream, shares, required=self.choice.required, label=label, device=self.device

@@ -6,8 +6,10 @@ from typing import Literal
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.evaluation.cache import Entry, StatisticsCache, cache_key
-from pgan_toolkit.evaluation.comparing.one_pass import Share
+from pgan_toolkit.evaluation.comparing.one_pass import ONLOOKER, Share
 from pgan_toolkit.evaluation.feeding import feed
+from pgan_toolkit.evaluation.pages.findings import Finding, find_differences
+from pgan_toolkit.evaluation.pages.likeness import Likeness, compare_likeness
 from pgan_toolkit.evaluation.pages.side import Side, SideStatistics, page_sample
 from pgan_toolkit.evaluation.streams import ImageStream
 
@@ -98,14 +100,42 @@ class PageLook:
     real: View
     fake: View
 
+    def __init__(self) -> None:
+        self._likeness: Likeness | None = None
+        self._differences: tuple[Finding, ...] | None = None
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """The numbers of both sides."""
+        return self.real.side, self.fake.side
+
+    @property
+    def likeness(self) -> Likeness | None:
+        """How the pictures lie to each other; None where there are too few."""
+        if self._likeness is None:
+            self._likeness = compare_likeness(*self.sides)
+        return self._likeness
+
+    @property
+    def differences(self) -> tuple[Finding, ...]:
+        """What is wrong with the fake pictures."""
+        if self._differences is None:
+            self._differences = find_differences(*self.sides, self.likeness)
+        return self._differences
+
+    def findings(self) -> tuple[str, ...]:
+        """Return what is wrong, and the numbers that it stands on, in sentences."""
+        return tuple(f"{each.text} {each.evidence}" for each in self.differences)
+
     def begin(self, real: ImageStream, fake: ImageStream) -> None:
-        """Choose the pictures of two sets that are about to be read."""
+        """Choose the pictures of two sets that are about to be read; forget those before."""
         self.real, self.fake = map(View, page_sample(real, fake))
+        self._likeness, self._differences = None, None
 
     def share(self, side: Literal["real", "fake"]) -> Share:
         """Return what takes the pictures of a side."""
         view = self.real if side == "real" else self.fake
-        return Share("page", view.statistics, view.stream, one_size=False, on_cpu=True)
+        return Share(ONLOOKER, view.statistics, view.stream, one_size=False, on_cpu=True)
 
     def recall(self, cache: StatisticsCache) -> bool:
         """Take what is to be known of the real side from the cache; say whether it was there."""

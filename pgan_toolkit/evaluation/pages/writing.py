@@ -12,14 +12,13 @@ from pgan_toolkit.evaluation.pages.figures import (
     spectrum_charts,
     swd_chart,
 )
-from pgan_toolkit.evaluation.pages.findings import RULES, find_differences
+from pgan_toolkit.evaluation.pages.findings import RULES
 from pgan_toolkit.evaluation.pages.galleries import (
     missing_gallery,
     neighbour_rows,
     sample_galleries,
     typical_galleries,
 )
-from pgan_toolkit.evaluation.pages.likeness import compare_likeness
 from pgan_toolkit.evaluation.pages.looking import PageLook
 from pgan_toolkit.evaluation.pages.numbers import (
     numbers_table,
@@ -93,8 +92,7 @@ def report_html(
 
 def _content(report: Report, look: PageLook, *, history: Sequence[Report]) -> dict[str, Any]:
     real, fake = look.real, look.fake
-    sides = real.side, fake.side
-    likeness = compare_likeness(*sides)
+    sides, likeness = look.sides, look.likeness
     words, kind = verdict_words(report)
     content = {
         "title": f"{words} {fake.path} against {real.path}",
@@ -103,7 +101,7 @@ def _content(report: Report, look: PageLook, *, history: Sequence[Report]) -> di
         "real": real.path,
         "fake": fake.path,
         "verdicts": verdict_lines(report),
-        "findings": find_differences(*sides, likeness),
+        "findings": look.differences,
         "rules": RULES,
         "looked_at": len(sides[0]),
         "numbers": numbers_table(report),
