@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,9 +72,10 @@ def keeping_sorted(
 
         yield keep
     if numbers.complete:
-        arrays = [("offsets", offsets), ("sums", sums), ("flat", np.array(flat_levels(statistics)))]
-        size_bytes = sum(array.nbytes for _, array in arrays)
-        cache.store(key, arrays, {}, size_bytes=size_bytes)
+        flat = np.array(flat_levels(statistics))
+        arrays: dict[str, NDArray[Any]] = {"offsets": offsets, "sums": sums, "flat": flat}
+        size_bytes = sum(array.nbytes for array in arrays.values())
+        cache.store(key, arrays.items(), {}, size_bytes=size_bytes)
 
 
 def _key(stream: ImageStream, layout: RowLayout) -> str:

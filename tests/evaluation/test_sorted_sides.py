@@ -6,6 +6,7 @@ import shutil
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def fresh(sets: tuple[Path, Path]) -> Report:
     return evaluate(*sets, metrics=["swd"], settings=QUIET)
 
 
-def swd(sets: tuple[Path, Path], cache: StatisticsCache, **changes: object) -> Report:
+def swd(sets: tuple[Path, Path], cache: StatisticsCache, **changes: Any) -> Report:
     return evaluate(*sets, metrics=["swd"], settings=replace(QUIET, **changes), cache=cache)
 
 
@@ -52,7 +53,7 @@ def test_the_second_run_sorts_no_real_patch_and_gives_the_same_to_the_bit(
     projected: list[str] = []
     project = slicing.Slicer._project
 
-    def noted(self: slicing.Slicer, chosen: slicing.DescriptorSet, *args: object, **how: object):
+    def noted(self: slicing.Slicer, chosen: slicing.DescriptorSet, *args: Any, **how: Any) -> Any:
         projected.append("a side")
         return project(self, chosen, *args, **how)
 

@@ -50,7 +50,7 @@ def numbers_table(report: Report) -> Table:
     rows = [_number_row(report, score, before) for score in report.scores.values()]
     head = ["Number", "Value", "Standard error", "95 % interval", "Better", "Real images"]
     head += ["Fake images", *(("Baseline", "Change") if before else ())]
-    return Table(head, rows, "Numbers; press a heading to sort by it")
+    return Table(head, rows, "With their uncertainty")
 
 
 def paper_table(report: Report) -> Table | None:

@@ -150,3 +150,14 @@ def test_all_text_can_be_read(tab: Tab, scheme: str) -> None:
 def test_on_paper_everything_is_open(tab: Tab) -> None:
     tab.call("Page.printToPDF")
     assert tab.run("[...document.querySelectorAll('details')].every(d => d.open)")
+
+
+def test_headings_stand_above_what_they_name(tab: Tab) -> None:
+    """On the side of the column's numbers; on paper nobody is told to press them."""
+    aligned = f"getComputedStyle({HEADING}.querySelector('button')).textAlign"
+    assert tab.run(aligned) == "right"
+    hint = "getComputedStyle(document.querySelector('table[data-sortable] caption'), '::after').content"
+    assert "press a heading" in tab.run(hint)
+    tab.call("Emulation.setEmulatedMedia", media="print")
+    assert tab.run(hint) == "none"
+    tab.call("Emulation.setEmulatedMedia", media="")
