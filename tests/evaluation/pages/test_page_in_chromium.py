@@ -156,7 +156,8 @@ def test_headings_stand_above_what_they_name(tab: Tab) -> None:
     """On the side of the column's numbers; on paper nobody is told to press them."""
     aligned = f"getComputedStyle({HEADING}.querySelector('button')).textAlign"
     assert tab.run(aligned) == "right"
-    hint = "getComputedStyle(document.querySelector('table[data-sortable] caption'), '::after').content"
+    caption = "document.querySelector('table[data-sortable] caption')"
+    hint = f"getComputedStyle({caption}, '::after').content"
     assert "press a heading" in tab.run(hint)
     tab.call("Emulation.setEmulatedMedia", media="print")
     assert tab.run(hint) == "none"
