@@ -212,6 +212,12 @@ class StatisticsCache:
         """Where the bare numbers of an entry lie that are too many for it, if it has such."""
         return self.folder / f"{key}{_NUMBERS}"
 
+    def remove_damaged(self, key: str) -> None:
+        """Remove `numbers` that are not what they were, and tell it once."""
+        with contextlib.suppress(FileNotFoundError):
+            self.numbers(key).unlink()
+            self._note(f"{self.numbers(key)}: damaged, and removed; it is computed again")
+
     @contextlib.contextmanager
     def writing_numbers(self, key: str, *, size_bytes: int) -> Iterator["NumbersFile | None"]:
         """Give a file of so many bytes to write to, which then appears as `numbers`.

@@ -162,8 +162,8 @@ class Slicer:
         with whole_float32():
             moved = self._project(fake, level, directions, out=others)
             if isinstance(real, SortedPart):
-                known = partial(real.read, level)
-                return _distances_on_cpu(lambda n: known(first + n), others.numpy(), moved)
+                known = partial(_known_row, real, level, first, rows.numpy())
+                return _distances_on_cpu(known, others.numpy(), moved)
             offsets = self._project(real, level, directions, out=rows)
         if self.device.type != "cpu":
             return _sort_on_gpu(rows, others, offsets - moved)
@@ -232,6 +232,12 @@ class Slicer:
             ) from error
         self._rows //= 2
         torch.cuda.empty_cache()
+
+
+def _known_row(
+    real: SortedPart, level: int, first: int, rows: NDArray[np.float32], number: int
+) -> tuple[NDArray[np.float32], float]:
+    return rows[number], real.read(level, first + number, rows[number])
 
 
 def _distances_on_cpu(

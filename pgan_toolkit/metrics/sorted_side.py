@@ -9,13 +9,30 @@ from numpy.typing import NDArray
 
 from pgan_toolkit.metrics.descriptors import SwdSettings, swd_levels
 
-__all__ = ["GROUP_DIRECTIONS", "KeepRow", "RowLayout", "SortedPart", "SortedSide", "group_picks"]
+__all__ = [
+    "GROUP_DIRECTIONS",
+    "DamagedRowsError",
+    "KeepRow",
+    "ReadRow",
+    "RowLayout",
+    "SortedPart",
+    "SortedSide",
+    "group_picks",
+]
 
 GROUP_DIRECTIONS = 32
 """Of the first repeat: the spread between groups of images is larger than that of directions."""
 
 KeepRow = Callable[[int, int, int, NDArray[np.float32], float], None]
 """Takes part, level, direction, the sorted projections and what is to be added to them."""
+
+ReadRow = Callable[[int, int, NDArray[np.float32]], None]
+"""Takes a row's number, the place of its first number, and where to put them; by several threads
+at once. Raises `DamagedRowsError`."""
+
+
+class DamagedRowsError(Exception):
+    """Rows that were kept are not what they were: they have to be sorted again."""
 
 
 def group_picks(images: int, group: int, groups: int) -> NDArray[np.int64]:
@@ -82,10 +99,12 @@ class RowLayout:
 
 @dataclass(frozen=True, eq=False)
 class SortedPart:
-    """The rows of all images or of a group: `read` takes a level and a direction."""
+    """The rows of all images or of a group.
 
-    read: Callable[[int, int], tuple[NDArray[np.float32], float]]
-    patches: int
+    `read` takes a level, a direction and where to put the row; it returns what is to be added.
+    """
+
+    read: Callable[[int, int, NDArray[np.float32]], float]
 
 
 class SortedSide:
@@ -95,8 +114,8 @@ class SortedSide:
     ----------
     layout : RowLayout
         Of the rows.
-    numbers : array
-        float32 (layout.numbers,); may be a map of a file.
+    read : callable
+        Reads a row.
     offsets : array
         float64 (layout.rows,): what is to be added to the numbers of each.
     flat : tuple of bool
@@ -108,14 +127,14 @@ class SortedSide:
     def __init__(
         self,
         layout: RowLayout,
-        numbers: NDArray[np.float32],
+        read: ReadRow,
         offsets: NDArray[np.float64],
         *,
         flat: tuple[bool, ...],
     ) -> None:
         self.layout = layout
         self.flat = flat
-        self._numbers, self._offsets = numbers, offsets
+        self._read, self._offsets = read, offsets
         self._places = layout.places()
 
     def __len__(self) -> int:
@@ -140,9 +159,9 @@ class SortedSide:
         """Return all images (0), or a group of them (1, 2, ...)."""
         places = self._places[number]
 
-        def read(level: int, direction: int) -> tuple[NDArray[np.float32], float]:
+        def read(level: int, direction: int, out: NDArray[np.float32]) -> float:
             row, start, count = places[level]
-            first = start + direction * count
-            return self._numbers[first : first + count], float(self._offsets[row + direction])
+            self._read(row + direction, start + direction * count, out)
+            return float(self._offsets[row + direction])
 
-        return SortedPart(read, places[0][2])
+        return SortedPart(read)

@@ -22,7 +22,7 @@ from pgan_toolkit.metrics.inception_score import inception_score
 from pgan_toolkit.metrics.kid import kernel_distance
 from pgan_toolkit.metrics.manifold import precision_recall
 from pgan_toolkit.metrics.result import Result
-from pgan_toolkit.metrics.sorted_side import KeepRow
+from pgan_toolkit.metrics.sorted_side import DamagedRowsError, KeepRow
 from pgan_toolkit.metrics.swd_comparison import compare_swd
 
 __all__ = ["Finishing"]
@@ -76,23 +76,32 @@ class Finishing:
 
     def _swd(self) -> Result:
         (real, fake), unequal = self._parts.swd()
-        bootstrap, groups = self.passes.bootstrap, self.passes.groups
-        with enough_memory(self.passes.device), naming(real, fake), self._keeping(real) as keep:
-            result = compare_swd(
-                self.real.sorted_patches or _there(self.real.patches),
-                _there(self.fake.patches),
-                bootstrap=bootstrap,
-                groups=groups,
-                device=self.passes.device,
-                keep=keep,
-            )
-        if not groups and not bootstrap:
+        with enough_memory(self.passes.device), naming(real, fake):
+            try:
+                result = self._compared(real)
+            except DamagedRowsError:
+                self.real.sorted_patches = None
+                self.real.patches = self.passes.read_real_patches()
+                result = self._compared(real)
+        if not self.passes.groups and not self.passes.bootstrap:
             # What is left is an error over directions, which says nothing of other samples.
             result = replace(
                 result, standard_error=None, component_errors={}, uncertainty="", repeats={}
             )
         result = about_sets(result.warned(*unequal), real, fake)
         return result.warned(*pair_warnings(real, fake))
+
+    def _compared(self, real: ImageStream) -> Result:
+        side = self.real.sorted_patches
+        with self._keeping(real) as keep:
+            return compare_swd(
+                _there(self.real.patches) if side is None else side,
+                _there(self.fake.patches),
+                bootstrap=self.passes.bootstrap,
+                groups=self.passes.groups,
+                device=self.passes.device,
+                keep=keep,
+            )
 
     @contextmanager
     def _keeping(self, real: ImageStream) -> Iterator[KeepRow | None]:

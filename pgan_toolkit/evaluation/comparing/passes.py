@@ -17,6 +17,7 @@ from pgan_toolkit.evaluation.comparing.onlookers import Onlooker
 from pgan_toolkit.evaluation.comparing.parts import Parts, error_groups
 from pgan_toolkit.evaluation.comparing.selecting import Choice, Tools
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
+from pgan_toolkit.evaluation.feeding import feed
 from pgan_toolkit.evaluation.measure_features import keep_features, known_features
 from pgan_toolkit.evaluation.measure_swd import keep_patches, known_patches
 from pgan_toolkit.evaluation.sorted_sides import known_sorted
@@ -110,6 +111,22 @@ class Passes:
             found.skipped = self._feed("real", shares)
         if self.cache is not None:
             self._keep(found, [s.name for s in shares if s.name not in found.skipped], self.cache)
+        return found
+
+    def read_real_patches(self) -> SwdStatistics:
+        """Cut the real patches, where what was sorted of them turned out to be damaged.
+
+        Raises
+        ------
+        DataError
+            A picture cannot be read.
+        """
+        part, found = self.parts.of("real", "swd"), None
+        if self.cache is not None:
+            found = known_patches(part, self.settings, cache=self.cache)
+        if found is None:
+            found = SwdStatistics(self.settings)
+            feed(part, found, label="real", device=self.device)
         return found
 
     def read_fake(self) -> FakeSide:
