@@ -105,7 +105,7 @@ def _restored(entry: Entry, layout: RowLayout, *, cache: StatisticsCache, key: s
 
     def read(row: int, first: int, out: NDArray[np.float32]) -> None:
         # At an explicit offset, so that threads can read side by side.
-        count = os.preadv(file.fileno(), [out], _FLOAT_BYTES * first)
+        count = os.preadv(file.fileno(), [out.data], _FLOAT_BYTES * first)
         if count != out.nbytes or _sum(out) != sums[row]:
             cache.remove_damaged(key)
             raise DamagedRowsError
