@@ -201,7 +201,9 @@ def test_inputs_are_never_run_and_are_no_options(
     assert not (tmp_path / "output").exists()
 
 
-def test_the_workspace_is_not_where_python_looks_for_pip() -> None:
+def test_packages_are_pinned_and_pip_is_not_looked_for_in_the_workspace() -> None:
     [install] = [step["run"] for step in STEPS if "pip install" in step.get("run", "")]
     assert install.startswith("python -I -m pip install ")
     assert '-c "$GITHUB_ACTION_PATH/constraints.txt"' in install
+    theirs = [step["run"] for step in WORKFLOW["jobs"]["evaluate"]["steps"] if "run" in step]
+    assert all(re.search(r"==[0-9.]+$", line) for line in theirs if "pip install" in line)
