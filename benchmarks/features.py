@@ -10,6 +10,7 @@ neither resizes; what is left of it is the scale, 2 x / 255 - 1 there and (x - 1
 
 import argparse
 import importlib
+import importlib.metadata
 import json
 import platform
 import statistics
@@ -34,6 +35,7 @@ Extract = Callable[[Tensor], Tensor]
 def main() -> None:
     """Measure, print and write."""
     options = _options()
+    torch.set_num_threads(options.threads)
     device = find_device(options.device)
     images = _images(options.images, options.size)
     tensors = seeded_tensors(InceptionV3())
@@ -42,6 +44,7 @@ def main() -> None:
     result: dict[str, Any] = _described(options, device)
     try:
         runs["pytorch-fid"] = _pytorch_fid(tensors, device, options.batch_size)
+        result["pytorch_fid"] = importlib.metadata.version("pytorch-fid")
     except (ImportError, RuntimeError) as error:
         result["pytorch_fid"] = f"not measured: {error}"
     if len(runs) > 1:
@@ -62,6 +65,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=128, help="pixels")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="auto")
     parser.add_argument("--vgg", action="store_true", help="measure VGG-16, too")
     parser.add_argument("--json", type=Path)

@@ -5,6 +5,7 @@
 Runs swd.py, ms_ssim.py, frechet.py and features.py of this folder, one after the other, each in a
 process of its own, and judges their ratios. The exit code is 1 where one falls short, after the
 result has been written. Features are compared with pytorch-fid's only where that is installed.
+--only runs some of them, and keeps of the others what the file says.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import numpy as np
 import torch
 
 FOLDER = Path(__file__).parent
+PARTS = ("swd", "ms_ssim", "frechet", "features")
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     arguments = parser.parse_args()
-    load_before = os.getloadavg()[0]
-    threads = ["--threads", str(arguments.threads)]
-    found = {
-        "swd": run("swd.py", *threads),
-        "ms_ssim": run("ms_ssim.py", *threads),
-        "frechet": run("frechet.py", *threads),
-        "features": run("features.py", *threads),
+    known = earlier(arguments.json)
+    found = known | {
+        part: run(f"{part}.py", "--threads", str(arguments.threads)) for part in arguments.only
     }
     rows = judge(found)
     print(f"{'':42}{'against':>24}{'times as fast':>15}{'target':>8}")
@@ -64,7 +63,6 @@ def main() -> None:
         content = {
             "machine": f"{_processor()}, {os.cpu_count()} cores, Python "
             f"{platform.python_version()}, NumPy {np.__version__}, torch {torch.__version__}",
-            "load_before": load_before,
             "rows": [{**asdict(row), "verdict": row.verdict} for row in rows],
             **found,
         }
@@ -73,24 +71,35 @@ def main() -> None:
         sys.exit("some targets were not reached")
 
 
+def earlier(path: Path | None) -> dict[str, dict[str, Any]]:
+    """Return what an earlier run found, by part."""
+    if path is None or not path.exists():
+        return {}
+    content = json.loads(path.read_text())
+    return {part: content[part] for part in PARTS if part in content}
+
+
 def run(script: str, *options: str) -> dict[str, Any]:
-    """Run one script of this folder and return what it found."""
+    """Run one script of this folder; return what it found, and how busy the machine was before."""
+    load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [sys.executable, str(FOLDER / script), *options, "--json", str(report)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        return dict(json.loads(report.read_text()))
+        return {"load_before": load_before, **json.loads(report.read_text())}
 
 
 def judge(found: dict[str, dict[str, Any]]) -> list[Row]:
     """Put the ratios beside what they should be."""
-    full, few = (value for value in found["frechet"].values() if isinstance(value, dict))
+    swd, ms_ssim, frechet, features = (found.get(part, {}) for part in PARTS)
+    pairs = [value["ratio"] for value in frechet.values() if isinstance(value, dict)]
+    full, few = pairs or (None, None)
     return [
-        Row("SWD, 2,048 images of 128x128", "NumPy and SciPy", found["swd"]["times_as_fast"], 10),
-        Row("MS-SSIM, 1,000 pairs of 128x128", "NumPy and SciPy", found["ms_ssim"]["ratio"], 8),
-        Row("Frechet distance, 2,048 dimensions", "scipy.linalg.sqrtm", full["ratio"], 5),
-        Row("Frechet distance from 512 images", "scipy.linalg.sqrtm", few["ratio"], 100),
-        Row("Inception features", "pytorch-fid", found["features"].get("ratio"), 1),
+        Row("SWD, 2,048 images of 128x128", "NumPy and SciPy", swd.get("times_as_fast"), 10),
+        Row("MS-SSIM, 1,000 pairs of 128x128", "NumPy and SciPy", ms_ssim.get("ratio"), 8),
+        Row("Frechet distance, 2,048 dimensions", "scipy.linalg.sqrtm", full, 5),
+        Row("Frechet distance from 512 images", "scipy.linalg.sqrtm", few, 100),
+        Row("Inception features", "pytorch-fid", features.get("times_as_fast"), 1),
     ]
 
 

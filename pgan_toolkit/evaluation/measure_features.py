@@ -7,7 +7,7 @@ from dataclasses import replace
 from pgan_toolkit.evaluation.cache import Entry, StatisticsCache, cache_key
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
 from pgan_toolkit.evaluation.memory import enough_memory
-from pgan_toolkit.evaluation.protocol import about_sets, naming, pair_warnings
+from pgan_toolkit.evaluation.protocol import about_sets, naming, pair_warnings, require_several
 from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.features import FeatureSet
 from pgan_toolkit.metrics.result import Result
@@ -90,6 +90,7 @@ def compare_features(
     DataError
         A picture cannot be read, or the metric refuses the sets.
     """
+    require_several(real, fake)
     real_side = extract_features(real, extractor, label="real features", cache=cache)
     fake_side = extract_features(fake, extractor, label="fake features")
     with naming(real, fake):

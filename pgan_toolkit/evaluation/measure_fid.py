@@ -6,7 +6,7 @@ from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.evaluation.cache import StatisticsCache
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
 from pgan_toolkit.evaluation.measure_features import extract_features, noted
-from pgan_toolkit.evaluation.protocol import naming
+from pgan_toolkit.evaluation.protocol import naming, require_several
 from pgan_toolkit.evaluation.statistics_files import StoredStatistics
 from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.features import FeatureSet
@@ -72,9 +72,11 @@ def measure_fid(
         Pictures without an extractor, or a jackknife of fake statistics.
     """
     name, unknown = _network(real, fake, extractor)
+    sets = [side for side in (real, fake) if isinstance(side, ImageStream)]
+    require_several(*sets)
     real_side = _side(real, extractor, label="real features", cache=cache)
     fake_side = _side(fake, extractor, label="fake features")
-    with naming(*(side for side in (real, fake) if isinstance(side, ImageStream))):
+    with naming(*sets):
         result = frechet_distance(
             _numbers(real_side), _numbers(fake_side), jackknife_groups=jackknife_groups, seed=seed
         ).warned(*unknown)

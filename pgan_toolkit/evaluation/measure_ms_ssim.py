@@ -35,8 +35,7 @@ def measure_ms_ssim(
     DataError
         Fewer than two pictures, of several sizes, too small, or unreadable.
     SetupError
-        The device's memory does not suffice for a group of pairs, which is 64 of 64x64 or fewer
-        larger ones: it is fixed, so that the memory cannot move the number.
+        The device's memory does not suffice for one pair.
     """
     height, width = fake.size
     with naming(fake):

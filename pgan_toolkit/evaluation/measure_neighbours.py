@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import UsageError
@@ -156,10 +157,7 @@ def find_neighbours(
         )
     device = extractor.device
     with enough_memory(device):
-        queries = []
-        with closing(_batches(fake, extractor, label="fake features")) as batches:
-            queries += [extractor.features(batch.images) for batch in batches]
-        search = NeighbourSearch(torch.cat(queries).to(device), k=k)
+        search = NeighbourSearch(_features(fake, extractor).to(device), k=k)
         with closing(_batches(real, extractor, label="searching")) as batches:
             for batch in batches:
                 search.update(extractor.features(batch.images), first=batch.first)
@@ -186,6 +184,18 @@ def find_neighbours(
     return NeighbourTable(
         rows, nearest.searched, extractor.identity, tuple(dict.fromkeys(warnings))
     )
+
+
+def _features(stream: ImageStream, extractor: FeatureExtractor) -> Tensor:
+    """Extract the features of a set into one tensor, so that they are held once."""
+    features = torch.empty(0)
+    with closing(_batches(stream, extractor, label="fake features")) as batches:
+        for batch in batches:
+            found = extractor.features(batch.images)
+            if not len(features):
+                features = found.new_empty((len(stream), found.shape[1]))
+            features[batch.first : batch.first + len(found)] = found
+    return features
 
 
 def _batches(

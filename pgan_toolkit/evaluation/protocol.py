@@ -18,6 +18,7 @@ __all__ = [
     "pair_warnings",
     "require_distinct",
     "require_one_size",
+    "require_several",
 ]
 
 
@@ -53,6 +54,19 @@ def require_one_size(streams: Sequence[ImageStream]) -> None:
                 f"{other.path}: pictures of {_text(other.size)} pixels, where {first.path} has "
                 f"{_text(first.size)}; crop or resize one set so that both have one size"
             )
+
+
+def require_several(*streams: ImageStream) -> None:
+    """Refuse a set of a single picture, before all features of the others are extracted.
+
+    Raises
+    ------
+    DataError
+        One of them has one picture alone.
+    """
+    for stream in streams:
+        if len(stream) < 2:
+            raise DataError(f"{stream.path}: 1 image; features are compared of 2 or more")
 
 
 def equal_numbers(

@@ -73,7 +73,7 @@ def laplacian_steps(
     finer = picture.astype(np.float32)
     finer *= steps  # so that one call below subtracts and rounds
     for level in out[:-1]:
-        coarser = cv2.pyrDown(finer)
+        coarser = np.asarray(cv2.pyrDown(finer), np.float32)
         cv2.subtract(finer, cv2.pyrUp(coarser), dst=level, dtype=cv2.CV_16S)
         finer = coarser
     np.rint(finer, out=out[-1], casting="unsafe")

@@ -219,4 +219,4 @@ def _moments(descriptors: NDArray[np.int16]) -> NDArray[np.int64]:
     sums = every_patch @ values
     squares = every_patch @ np.square(values, out=values)
     by_pixel = np.stack([sums, squares], axis=1).astype(np.int64)
-    return by_pixel.reshape(images, 2, -1, 3).sum(2)
+    return np.asarray(by_pixel.reshape(images, 2, -1, 3).sum(2))

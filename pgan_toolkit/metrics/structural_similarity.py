@@ -60,8 +60,9 @@ def pairs_together(height: int, width: int) -> int:
 def similarities(x: Tensor, y: Tensor, convention: Convention) -> NDArray[np.float64]:
     """Return the MS-SSIM of up to `pairs_together` pairs.
 
-    Always computes that many, so that a pair's number depends on its place alone. The caller keeps
-    it from reduced precision, by `devices.whole_float32`.
+    Always computes that many, so that a pair's number depends on its place alone; a device that
+    runs out of memory takes fewer at a time, which may move the eighth digit. The caller keeps it
+    from reduced precision, by `devices.whole_float32`.
 
     Parameters
     ----------
@@ -73,15 +74,37 @@ def similarities(x: Tensor, y: Tensor, convention: Convention) -> NDArray[np.flo
     Returns
     -------
     array float64 (P,)
+
+    Raises
+    ------
+    torch.OutOfMemoryError
+        The memory does not suffice for one pair.
     """
     missing = pairs_together(*x.shape[2:]) - len(x)
     if missing:
         x, y = (functional.pad(side, (0, 0, 0, 0, 0, 0, 0, missing)) for side in (x, y))
-    step = len(x) if x.is_cuda else max(1, _PIXELS_IN_CACHE // x[0, 0].numel())
-    parts = zip(x.split(step), y.split(step), strict=True)
-    terms = torch.cat([_terms(*part, convention) for part in parts], dim=1)
-    values = _product(terms, convention)
+    step = len(x)
+    if not x.is_cuda:
+        step = max(1, min(step, _PIXELS_IN_CACHE // x[0, 0].numel()))
+    values = _product(_fitting_terms(x, y, convention, step=step), convention)
     return np.asarray(values[: len(values) - missing].cpu().numpy(), np.float64)
+
+
+def _fitting_terms(x: Tensor, y: Tensor, convention: Convention, *, step: int) -> Tensor:
+    """Take `step` pairs at a time, or half as many where the memory does not suffice."""
+    found = []
+    start = 0
+    while start < len(x):
+        some = slice(start, start + step)
+        try:
+            found.append(_terms(x[some], y[some], convention))
+        except torch.OutOfMemoryError:
+            if step == 1:
+                raise
+            step //= 2
+        else:
+            start = some.stop
+    return torch.cat(found, dim=1)
 
 
 def _terms(x: Tensor, y: Tensor, convention: Convention) -> Tensor:
@@ -135,7 +158,8 @@ def _moments(planes: Tensor) -> tuple[Tensor, Tensor]:
     both = planes.new_empty((height, 4, count, width))
     both[:, :2] = planes
     torch.mul(planes, planes, out=both[:, 2:])
-    mean, squares = _local_averages(both).split(2, dim=1)
+    averages = _local_averages(both)
+    mean, squares = averages[:, :2], averages[:, 2:]
     return mean, squares.addcmul_(mean, mean, value=-1)
 
 

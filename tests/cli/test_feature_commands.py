@@ -233,6 +233,17 @@ def test_bad_sets_are_told_without_a_traceback(real: Path, tmp_path: Path, comma
     assert "1 unreadable picture left out" in done.err
 
 
+@pytest.mark.parametrize("command", ["fid", "kid", "precision-recall"])
+def test_a_single_picture_is_refused_before_features_are_extracted(
+    real: Path, tmp_path: Path, command: str
+) -> None:
+    one = write_set(tmp_path / "one", pictures(1, 1))
+    for sets in ((real, one), (one, real)):
+        done = run_main(command, *sets)
+        assert (done.code, done.out) == (3, "")
+        assert done.err == f"error: {one}: 1 image; features are compared of 2 or more\n"
+
+
 def test_sizes_may_be_mixed_and_are_told_also_from_the_cache(
     real: Path, fake: Path, tmp_path: Path
 ) -> None:

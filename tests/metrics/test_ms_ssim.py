@@ -1,5 +1,6 @@
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.metrics import structural_similarity
 from pgan_toolkit.metrics.ms_ssim import MsSsim, ms_ssim, ms_ssim_of_pairs
 
 Images = np.ndarray
@@ -280,3 +282,29 @@ def test_the_precision_that_a_program_has_set_moves_nothing() -> None:
         assert ms_ssim(images) == expected
     finally:
         conv.fp32_precision = before
+
+
+def test_a_device_without_memory_takes_fewer_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    terms, tried = structural_similarity._terms, []
+    room = 10
+
+    def limited(x: torch.Tensor, *others: Any) -> torch.Tensor:
+        tried.append(len(x))
+        if len(x) > room:
+            raise torch.OutOfMemoryError("no room")
+        return terms(x, *others)
+
+    images = noise(1, 64, 128)
+    expected = ms_ssim(images).value
+    monkeypatch.setattr(structural_similarity, "_terms", limited)
+    monkeypatch.setattr(structural_similarity, "_PIXELS_IN_CACHE", 2**30)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        assert ms_ssim(images).value == pytest.approx(expected, abs=1e-7)
+    finally:
+        torch.set_num_threads(threads)
+    assert tried == [16, 8, 8] * 2
+    room = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        ms_ssim(images)
