@@ -6,6 +6,9 @@ PICTURES is any set; its pictures are resized and dealt out to two zip files of 
 where there are too few. Everything is measured from the files to the numbers, in a process of its
 own, the real side's cache empty but for the second run. Processor seconds are stated beside the
 wall's: they tell whether the machine was busy with something else.
+
+"overlap" reads the pictures alone, and once more for a device that takes as long over them: one
+that waited for the pictures, or they for it, would take the sum of both.
 """
 
 import argparse
@@ -22,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-PROGRAMS = ("swd", "ms-ssim", "evaluate", "evaluate again")
+PROGRAMS = ("swd", "ms-ssim", "evaluate", "evaluate again", "evaluate with page", "overlap")
 _MIB = 1024
 
 
@@ -91,8 +94,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         measure_ms_ssim,
         measure_swd,
     )
+    from pgan_toolkit.evaluation.pages import PageLook, report_html
 
     torch.set_num_threads(arguments.threads)
+    if arguments.one == "overlap":
+        return measure_overlap(arguments)
     cache = StatisticsCache(arguments.cache)
     real, fake = (arguments.pictures / f"{side}.zip" for side in ("real", "fake"))
     how = StreamSettings(images=arguments.images, mode="quiet", workers=arguments.threads)
@@ -102,16 +108,56 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     elif arguments.one == "ms-ssim":
         measure_ms_ssim(ImageStream(fake, how))
     else:
-        settings = EvaluationSettings(mode="quiet", device="cpu", workers=arguments.threads)
+        look = PageLook() if "page" in arguments.one else None
+        settings = EvaluationSettings(
+            mode="quiet", device="cpu", workers=arguments.threads, onlooker=look
+        )
         metrics = ["swd", "ms-ssim"]
-        evaluate(
+        report = evaluate(
             real, fake, metrics=metrics, images=arguments.images, settings=settings, cache=cache
         )
+        if look is not None:
+            report_html(report, look)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "wall_s": round(time.monotonic() - wall, 2),
         "processor_s": round(time.process_time() - processor, 2),
         "peak_mib": round(peak / _MIB),
+        "cache_mib": round(sum(each.stat().st_size for each in cache.folder.glob("*")) / _MIB**2),
+    }
+
+
+class Device:
+    """What takes so many seconds over each picture, and no processor."""
+
+    def __init__(self, seconds_a_picture: float) -> None:
+        self._seconds = seconds_a_picture
+
+    def update(self, images: Any, *, first: int | None = None) -> None:
+        """Compute with a batch."""
+        time.sleep(self._seconds * len(images))
+
+    def merge(self, other: Any) -> None:
+        """Nothing is kept."""
+
+
+def measure_overlap(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read a set for a device that takes no time, and for one that takes as long as reading."""
+    from pgan_toolkit.evaluation import ImageStream, StreamSettings, feed
+
+    def read(device: Device) -> float:
+        how = StreamSettings(images=arguments.images, mode="quiet", workers=arguments.threads)
+        start = time.monotonic()
+        feed(ImageStream(arguments.pictures / "fake.zip", how), device)
+        return time.monotonic() - start
+
+    alone = read(Device(0))
+    both = read(Device(alone / arguments.images))
+    return {
+        "reading_s": round(alone, 2),
+        "device_s": round(alone, 2),
+        "together_s": round(both, 2),
+        "hidden": round((2 * alone - both) / alone, 3),
     }
 
 
@@ -124,6 +170,7 @@ def summarize(arguments: argparse.Namespace, runs: dict[str, dict[str, Any]]) ->
         ratios[unit] = {
             "evaluate against the slowest alone": round(first / slowest, 3),
             "second run against the first": round(second / first, 3),
+            "with a page against without": round(runs["evaluate with page"][unit] / first, 3),
         }
     return {
         "images a side": arguments.images,

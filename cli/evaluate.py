@@ -1,6 +1,7 @@
 """`pgan-toolkit evaluate`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,18 +172,17 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     outputs = Outputs(json=report, junit=junit, markdown=markdown, github=github, quiet=quiet)
     plan = resolve(asked, config=config, quiet=quiet, update_baseline=update_baseline)
     with outputs.places() as places, planned_page(html, history) as page:
-        judged = _judged(fake, generator)
         found = run(
             real,
-            judged,
+            _judged(fake, generator),
             metrics=plan.metrics,
             images=plan.images,
             conditions=plan.conditions,
-            settings=plan.settings,
+            settings=replace(plan.settings, onlooker=page.look),
             cache=open_cache(no_cache=no_cache, quiet=quiet),
         )
         places.write(found)
-        page.write(found, real=real, fake=judged, settings=plan.settings)
+        page.write(found)
     finish_evaluation(found, baseline=plan.baseline_to_write, quiet=quiet)
 
 

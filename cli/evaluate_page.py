@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +9,9 @@ from pgan_cli.pages import command_line, page_place
 from pgan_cli.reports import Report as FilePlace
 
 if TYPE_CHECKING:  # it would load torch, which --help does without
-    from pgan_toolkit.evaluation.comparing import EvaluationSettings, Report
-    from pgan_toolkit.evaluation.comparing.generators import Generate
-    from pgan_toolkit.evaluation.streams import ImageStream
+    from pgan_toolkit.evaluation.comparing import Report
 
 __all__ = ["PagePlan", "planned_page"]
-
-_MOST_PICTURES = 2048
 
 
 class PagePlan:
@@ -28,42 +23,33 @@ class PagePlan:
         Where it goes.
     history : sequence of Report
         Earlier reports, oldest first.
+
+    Attributes
+    ----------
+    look : PageLook
+        What the evaluation shows its pictures to, with a page and without: it says what is wrong.
     """
 
     def __init__(self, place: FilePlace | None, history: "Sequence[Report]") -> None:
+        from pgan_toolkit.evaluation.pages import PageLook
+
+        self.look = PageLook()
         self._place = place
         self._history = history
 
-    def write(
-        self,
-        report: "Report",
-        *,
-        real: Path,
-        fake: "Path | Generate",
-        settings: "EvaluationSettings",
-    ) -> None:
-        """Write the page of a report, which reads some of the pictures again.
+    def write(self, report: "Report") -> None:
+        """Write the page of a report, if there is to be one.
 
         Raises
         ------
-        DataError
-            A picture cannot be read.
         SetupError
             It cannot be written.
         """
         if self._place is None:
             return
         from pgan_toolkit.evaluation.pages import report_html
-        from pgan_toolkit.evaluation.streams import ImageStream
 
-        how = settings.stream(min(_MOST_PICTURES, report.declared_images or _MOST_PICTURES))
-        page = report_html(
-            report,
-            real=ImageStream(real, how),
-            fake=_judged(fake, report, settings),
-            history=self._history,
-            command=command_line(),
-        )
+        page = report_html(report, self.look, history=self._history, command=command_line())
         self._place.write(page)
 
 
@@ -92,22 +78,3 @@ def planned_page(html: Path | None, history: Sequence[Path]) -> Iterator[PagePla
     earlier = sorted(map(read_report, history), key=lambda report: report.created)
     with page_place(html) as place:
         yield PagePlan(place, earlier)
-
-
-def _judged(
-    fake: "Path | Generate", report: "Report", settings: "EvaluationSettings"
-) -> "ImageStream":
-    """Open the judged pictures again; of a callable the first ones, which it makes anew."""
-    from pgan_toolkit.evaluation.comparing import GeneratorSource
-    from pgan_toolkit.evaluation.streams import ImageStream
-
-    how = settings.stream(min(_MOST_PICTURES, report.declared_images or _MOST_PICTURES))
-    if isinstance(fake, Path):
-        return ImageStream(fake, how)
-    source = GeneratorSource(
-        fake,
-        min(_MOST_PICTURES, report.fake["images_in_set"]),
-        seed=settings.seed,
-        batch_size=settings.generator_batch,
-    )
-    return ImageStream(source, replace(how, images=None, skip_bad=False))

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml  # type: ignore[import-untyped]
 
@@ -149,6 +150,40 @@ def test_a_drop_in_quality_fails_the_job_unless_only_errors_do(
 
 
 @pytest.mark.slow
+def test_paths_may_hold_spaces_quotes_and_signs_of_the_shell(
+    repository: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    odd = 'it\'s "$(touch owned)" & `x`; *'
+    run("python -m tiny_gan.reals real.npy", repository, environment)
+    images = np.load(repository / "real.npy")
+    for name in (f"real {odd}.npy", f"-fake {odd}.npy"):
+        np.save(repository / name, images[:64])
+    (repository / f"{odd}.toml").write_text("[evaluate]\nmetrics = ['swd']\nimages = 64\n")
+    written = {name: f"{name} {odd}" for name in ("html", "json", "junit")}
+    done = act(
+        repository, environment, real=f"real {odd}.npy", fake=f"-fake {odd}.npy",
+        config=f"{odd}.toml", **written,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not (repository / "owned").exists()
+    assert all((repository / name).stat().st_size for name in written.values())
+    assert (tmp_path / "output").read_text().splitlines() == [
+        "status=pass", f"json={written['json']}", f"html={written['html']}",
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["real", "fake", "generator", "config", "json"])
+def test_an_input_of_two_lines_forges_nothing_in_the_log(
+    name: str, repository: Path, environment: dict[str, str]
+) -> None:
+    given = {"real": "real.npy", "fake": "fake.npy", name: "a\n::error title=forged::b"}
+    done = act(repository, environment, **given)
+    assert done.returncode == 2
+    assert not re.search(r"^::", done.stdout + done.stderr, re.MULTILINE)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "hostile",
     ["$(touch owned)", "`touch owned`", "x; touch owned", "--json=owned", "-", "a\nb=c", "'\""],
@@ -164,3 +199,11 @@ def test_inputs_are_never_run_and_are_no_options(
     assert done.returncode == 2
     assert not (repository / "owned").exists()
     assert not (tmp_path / "output").exists()
+
+
+def test_packages_are_pinned_and_pip_is_not_looked_for_in_the_workspace() -> None:
+    [install] = [step["run"] for step in STEPS if "pip install" in step.get("run", "")]
+    assert install.startswith("python -I -m pip install ")
+    assert '-c "$GITHUB_ACTION_PATH/constraints.txt"' in install
+    theirs = [step["run"] for step in WORKFLOW["jobs"]["evaluate"]["steps"] if "run" in step]
+    assert all(re.search(r"==[0-9.]+$", line) for line in theirs if "pip install" in line)

@@ -12,6 +12,7 @@ from pgan_toolkit.evaluation.comparing import (
     read_report,
 )
 from pgan_toolkit.evaluation.extractors import FeatureExtractor, open_extractor
+from pgan_toolkit.evaluation.feeding import feed
 from pgan_toolkit.evaluation.measure_features import extract_features
 from pgan_toolkit.evaluation.measure_fid import measure_fid
 from pgan_toolkit.evaluation.measure_inception_score import measure_inception_score
@@ -21,7 +22,7 @@ from pgan_toolkit.evaluation.measure_neighbours import find_neighbours
 from pgan_toolkit.evaluation.measure_precision_recall import measure_precision_recall
 from pgan_toolkit.evaluation.measure_swd import measure_swd
 from pgan_toolkit.evaluation.statistics_files import read_statistics, write_statistics
-from pgan_toolkit.evaluation.streams import Batch, ImageStream, StreamSettings, feed
+from pgan_toolkit.evaluation.streams import Batch, ImageStream, StreamSettings
 
 __all__ = [
     "Batch",

@@ -5,16 +5,21 @@ they are prepared, the network, the settings and the versions of the libraries. 
 changed gives another key, so that nothing stale can be found.
 
 Each entry is one .npz file that appears by an atomic rename: processes need no lock, and two that
-compute the same entry write the same file. An entry that cannot be read is computed again.
+compute the same entry write the same file. An entry that cannot be read is computed again. Numbers
+that are to be read at the speed of memory lie beside it in a file of their own.
 """
 
 import contextlib
 import hashlib
 import json
 import os
+import shutil
+import tempfile
+import threading
+import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -36,6 +41,9 @@ _LIMIT = "PGAN_TOOLKIT_CACHE_GIB"
 _DEFAULT_GIB = 10.0
 _GIB = 2**30
 _ABOUT = "about"
+_NUMBERS, _PARTIAL = ".numbers", ".partial"
+_ABANDONED_S = 86_400.0  # the age at which a file that is being written has no writer any more
+_PROBE_LETTERS = 16
 Value = TypeVar("Value")
 _DAMAGED = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
 
@@ -56,17 +64,19 @@ class Entry:
     about: Mapping[str, Any]
 
 
-def cache_key(parts: Mapping[str, Any]) -> str:
+def cache_key(parts: Mapping[str, Any], *, probe: str) -> str:
     """SHA-256 over what an entry is computed from, and the versions of what computes it.
 
     Parameters
     ----------
     parts : Mapping
         What JSON holds, in any order: digests of the pictures, preprocessing, network, settings.
+    probe : str
+        A digest of a few of the pictures, for `StatisticsCache.knows`. It stands before the key.
     """
     versions = {**library_versions(), **pixel_library_versions(), "cache": _VERSION}
     text = json.dumps({**parts, "versions": versions}, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return f"{probe[:_PROBE_LETTERS]}-{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def cache_limit_bytes() -> int:
@@ -85,6 +95,39 @@ def cache_limit_bytes() -> int:
     if not 0 <= limit < float("inf"):
         raise UsageError(f"{_LIMIT}={text}: expected a number of GiB, such as 10")
     return int(limit * _GIB)
+
+
+class NumbersFile:
+    """A file that several threads write to, each at a place of its own.
+
+    Attributes
+    ----------
+    error : OSError | None
+        Why it cannot be written; nothing more is then.
+    """
+
+    def __init__(self, descriptor: int, size_bytes: int) -> None:
+        self.error: OSError | None = None
+        self._descriptor = descriptor
+        self._missing_bytes = size_bytes
+        self._lock = threading.Lock()
+
+    @property
+    def complete(self) -> bool:
+        """Whether as much was written as was to be."""
+        return self.error is None and not self._missing_bytes
+
+    def write(self, array: NDArray[Any], *, at: int) -> None:
+        """Write an array at a place, in bytes from the start."""
+        left = array.data.cast("B")
+        try:
+            while left and self.error is None:
+                count = os.pwrite(self._descriptor, left, at)
+                left, at = left[count:], at + count
+        except OSError as error:
+            self.error = error
+        with self._lock:
+            self._missing_bytes -= array.nbytes
 
 
 class StatisticsCache:
@@ -111,13 +154,22 @@ class StatisticsCache:
         self.limit_bytes = cache_limit_bytes() if limit_bytes is None else limit_bytes
         self._note = note
 
+    def knows(self, probe: str) -> bool:
+        """Say whether there may be an entry of pictures of which these are a few.
+
+        Where there is none, nobody has to read all of the pictures for the key first.
+        """
+        return any(self.folder.glob(f"{probe[:_PROBE_LETTERS]}-*"))
+
     def load(self, key: str, build: Callable[[Entry], Value]) -> Value | None:
         """Return what `build` makes of the entry of a key; None if there is none to be read."""
         path = self._path(key)
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 built = build(Entry(arrays, json.loads(arrays[_ABOUT].tobytes())))
-            os.utime(path)  # used now: the last to be removed
+            for each in (self.numbers(key), path):
+                with contextlib.suppress(FileNotFoundError):
+                    os.utime(each)  # used now: the last to be removed
         except FileNotFoundError:
             return None
         except _DAMAGED as error:
@@ -146,37 +198,99 @@ class StatisticsCache:
         size_bytes : int
             Of all arrays.
         """
-        if size_bytes > self.limit_bytes:
-            self._note(
-                f"{size_bytes / _GIB:.1f} GiB of statistics are not cached: the cache holds "
-                f"{self.limit_bytes / _GIB:g} GiB ({_LIMIT} changes that)"
-            )
+        if not self._fits(size_bytes):
             return
         described = np.frombuffer(json.dumps(dict(about)).encode(), dtype=np.uint8)
         try:
             with AtomicPath(self._path(key), overwrite=True) as temporary:
                 _write_npz(temporary, chain([(_ABOUT, described)], arrays))
-            self._trim(keep=self._path(key))
+            self._trim(keep=key)
         except OSError as error:
-            reason = error.strerror or error
-            self._note(f"{self.folder}: the statistics cannot be cached ({reason})")
+            self._failed(error)
+
+    def numbers(self, key: str) -> Path:
+        """Where the bare numbers of an entry lie that are too many for it, if it has such."""
+        return self.folder / f"{key}{_NUMBERS}"
+
+    def remove_damaged(self, key: str) -> None:
+        """Remove `numbers` that are not what they were, and tell it once."""
+        with contextlib.suppress(FileNotFoundError):
+            self.numbers(key).unlink()
+            self._note(f"{self.numbers(key)}: damaged, and removed; it is computed again")
+
+    @contextlib.contextmanager
+    def writing_numbers(self, key: str, *, size_bytes: int) -> Iterator["NumbersFile | None"]:
+        """Give a file of so many bytes to write to, which then appears as `numbers`.
+
+        None where they do not fit, or there is no place for them; that is told.
+        """
+        if not self._fits(size_bytes):
+            yield None
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(_PARTIAL, dir=self.folder)
+        except OSError as error:
+            self._failed(error)
+            yield None
+            return
+        file = NumbersFile(descriptor, size_bytes)
+        try:
+            yield file
+            if file.complete:
+                Path(name).replace(self.numbers(key))
+            elif file.error is not None:
+                self._failed(file.error)
+        finally:
+            os.close(descriptor)
+            Path(name).unlink(missing_ok=True)
+
+    def _fits(self, size_bytes: int) -> bool:
+        if size_bytes > self.limit_bytes:
+            self._note(
+                f"{size_bytes / _GIB:.1f} GiB of statistics are not cached: the cache holds "
+                f"{self.limit_bytes / _GIB:g} GiB ({_LIMIT} changes that)"
+            )
+            return False
+        free = _free_bytes(self.folder)
+        if 2 * size_bytes > free:
+            self._note(
+                f"{self.folder}: {size_bytes / _GIB:.1f} GiB of statistics are not cached: they "
+                f"would take more than half of the {free / _GIB:.1f} GiB that are free"
+            )
+            return False
+        return True
+
+    def _failed(self, error: OSError) -> None:
+        reason = error.strerror or error
+        self._note(f"{self.folder}: the statistics cannot be cached ({reason})")
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"
 
-    def _trim(self, *, keep: Path) -> None:
+    def _trim(self, *, keep: str) -> None:
         """Remove the entries that were not used for longest until the rest fits."""
         found = []
-        for path in self.folder.glob("*.npz"):
+        for path in (*self.folder.glob("*.npz"), *self.folder.glob(f"*{_NUMBERS}")):
             with contextlib.suppress(FileNotFoundError):  # another process trims too
                 status = path.stat()
-                found.append((path == keep, status.st_mtime_ns, status.st_size, path))
+                found.append((path.stem == keep, status.st_mtime_ns, status.st_size, path))
+        for path in self.folder.glob(f"*{_PARTIAL}"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                    path.unlink()
         total = sum(size for _, _, size, _ in found)
         for is_new, _, size, path in sorted(found):
             if total <= self.limit_bytes or is_new:
                 break
             path.unlink(missing_ok=True)
             total -= size
+
+
+def _free_bytes(folder: Path) -> int:
+    """Room on the disk on which a folder is, or is going to be."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+    return shutil.disk_usage(there).free
 
 
 def _write_npz(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:

@@ -133,7 +133,7 @@ def known_features(
     DataError
         A picture cannot be read.
     """
-    found = cache.load(_key(stream, extractor), _restored)
+    found = cache.load(_key(stream, extractor), _restored) if cache.knows(stream.probe()) else None
     if found is None:
         return None
     features, sizes = found
@@ -171,6 +171,7 @@ def _key(stream: ImageStream, extractor: FeatureExtractor) -> str:
             "statistics": "features",
             "extractor": extractor.identity,
             "device": extractor.device.type,  # whose rounding differs
-            "pictures": [identity.digest for identity in stream.identities()],
-        }
+            "pictures": stream.digests(),
+        },
+        probe=stream.probe(),
     )

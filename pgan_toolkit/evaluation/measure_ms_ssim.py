@@ -2,9 +2,10 @@
 
 import torch
 
+from pgan_toolkit.evaluation.feeding import feed
 from pgan_toolkit.evaluation.memory import enough_memory
 from pgan_toolkit.evaluation.protocol import about_sets, naming
-from pgan_toolkit.evaluation.streams import ImageStream, feed
+from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.ms_ssim import MsSsim
 from pgan_toolkit.metrics.result import Result
 from pgan_toolkit.metrics.structural_similarity import Convention, check_size

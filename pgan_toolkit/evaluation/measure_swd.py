@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from pgan_toolkit.evaluation.cache import Entry, StatisticsCache, cache_key
+from pgan_toolkit.evaluation.feeding import feed
 from pgan_toolkit.evaluation.memory import enough_memory
 from pgan_toolkit.evaluation.protocol import (
     about_sets,
@@ -17,7 +18,7 @@ from pgan_toolkit.evaluation.protocol import (
     pair_warnings,
     require_one_size,
 )
-from pgan_toolkit.evaluation.streams import ImageStream, feed
+from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.descriptors import SwdSettings, swd_levels
 from pgan_toolkit.metrics.result import Result
 from pgan_toolkit.metrics.swd import SlicedWasserstein
@@ -129,6 +130,8 @@ def known_patches(
     DataError
         A picture cannot be read.
     """
+    if not cache.knows(stream.probe()):
+        return None
     found = cache.load(_key(stream, settings), lambda entry: _restored(entry, settings))
     if found is not None:
         stream.recall_sizes({stream.size: len(stream)})
@@ -151,9 +154,9 @@ def _key(stream: ImageStream, settings: SwdSettings) -> str:
     parts = asdict(settings)
     for name in ("directions", "repeats"):
         del parts[name]
-    pictures = [identity.digest for identity in stream.identities()]
     return cache_key(
-        {"statistics": "swd patches by pixel", "settings": parts, "pictures": pictures}
+        {"statistics": "swd patches by pixel", "settings": parts, "pictures": stream.digests()},
+        probe=stream.probe(),
     )
 
 

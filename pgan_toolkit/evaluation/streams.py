@@ -19,19 +19,18 @@ import numpy as np
 import torch
 
 from pgan_toolkit.arrays import Image
+from pgan_toolkit.digests import bytes_digest
 from pgan_toolkit.engines import available_cores, threaded_map
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.evaluation.choices import choose_images, draw_order
 from pgan_toolkit.evaluation.content import Identity, PictureReader, set_digest
-from pgan_toolkit.evaluation.memory import enough_memory
-from pgan_toolkit.metrics.accumulator import Statistics
 from pgan_toolkit.metrics.images import ImageBatch
 from pgan_toolkit.progress import Progress, ProgressMode
 from pgan_toolkit.storage import ImageSource, StoredSource, open_source
 from pgan_toolkit.storage.encodings import loss_of
 from pgan_toolkit.wording import counted
 
-__all__ = ["BATCH_BYTES", "Batch", "ImageStream", "StreamSettings", "feed"]
+__all__ = ["BATCH_BYTES", "Batch", "ImageStream", "StreamSettings"]
 
 BATCH_BYTES = 16 * 2**20
 """Decoded pictures of one batch, at most, unless a single one takes more."""
@@ -127,6 +126,7 @@ class ImageStream:
         self._reader = PictureReader(self.source)
         self._sizes: Counter[tuple[int, int]] = Counter()
         self._identities: list[Identity] | None = None
+        self._whole: ImageStream | None = None  # of which this is a part, and which may know more
         self.bad: tuple[str, ...] = ()
         self.indices = choose_images(
             len(self.source), self.settings.images, seed=self.settings.seed
@@ -160,7 +160,7 @@ class ImageStream:
     def take(self, images: int) -> "ImageStream":
         """Return a stream of so many of these pictures at most, as the seed chooses them.
 
-        What was read of these is known of those. Fewer are always a subset of more.
+        What is read of these is known of those. Fewer are always a subset of more.
         """
         if images >= len(self):
             return self
@@ -169,10 +169,7 @@ class ImageStream:
         taken = copy.copy(self)
         taken.indices = tuple(sorted(drawn[:images]))
         taken.__dict__.pop("size", None)
-        taken._sizes, taken._identities = Counter(), None
-        if self._identities is not None:
-            known = dict(zip(self.indices, self._identities, strict=True))
-            taken._identities = [known[index] for index in taken.indices]
+        taken._sizes, taken._identities, taken._whole = Counter(), None, self
         if len(self._sizes) == 1:
             taken._sizes = Counter(dict.fromkeys(self._sizes, len(taken)))
         return taken
@@ -193,7 +190,8 @@ class ImageStream:
         DataError
             A picture cannot be read.
         """
-        if self._identities is None:
+        known = self._known()
+        if known is None:
             label = f"checking {Path(self.path).name}"
             found = []
             with (
@@ -203,8 +201,28 @@ class ImageStream:
                 for identity in identities:
                     found.append(identity)
                     bar.advance()
-            self._identities = found
-        return tuple(self._identities)
+            known = self._identities = found
+        return tuple(known)
+
+    def digests(self) -> list[str]:
+        """Return the digest of each picture used, in order; reads them as `identities` does."""
+        return [identity.digest for identity in self.identities()]
+
+    def probe(self) -> str:
+        """SHA-256 over the number of pictures and the first and the last: of equal sets equal.
+
+        Raises
+        ------
+        DataError
+            A picture cannot be read.
+        """
+        known = self._known()
+        ends = (
+            map(self._reader.identify, (self.indices[0], self.indices[-1]))
+            if known is None
+            else (known[0], known[-1])
+        )
+        return bytes_digest(f"{len(self)} {set_digest(ends)}".encode())
 
     def batches(
         self,
@@ -276,11 +294,11 @@ class ImageStream:
 
     def encodings(self) -> Mapping[str, int]:
         """Return how many of the pictures read so far have each encoding, most frequent first."""
-        return dict(Counter(each.encoding for each in self._identities or ()).most_common())
+        return dict(Counter(each.encoding for each in self._known() or ()).most_common())
 
     def describe(self) -> dict[str, Any]:
         """Return what was read, as JSON takes it."""
-        read = self._identities
+        read = self._known()
         return {
             "path": self.path,
             "images": len(self),
@@ -291,6 +309,15 @@ class ImageStream:
             "unreadable": list(self.bad),
             "sha256": None if read is None else set_digest(read),
         }
+
+    def _known(self) -> list[Identity] | None:
+        """What each picture is, if it was read, by this stream or the one that it is a part of."""
+        if self._identities is None and self._whole is not None:
+            whole = self._whole._known()
+            if whole is not None:
+                known = dict(zip(self._whole.indices, whole, strict=True))
+                self._identities = [known[index] for index in self.indices]
+        return self._identities
 
     def _read(self, index: int) -> tuple[Image, Identity]:
         try:
@@ -357,28 +384,6 @@ class ImageStream:
         first = self.source.info(self.indices[0])
         count = sizes.total() - sizes[first.height, first.width]
         return f" ({count:,} of {sizes.total():,} pictures differ from it)" if count else ""
-
-
-def feed(
-    stream: ImageStream,
-    *statistics: Statistics,
-    sizes: Literal["one", "any"] = "one",
-    label: str = "reading",
-    device: torch.device | str = "cpu",
-) -> None:
-    """Give every picture of a stream to each of the statistics, on the device.
-
-    Raises
-    ------
-    DataError
-        As `ImageStream.batches`, or a metric cannot take the pictures.
-    """
-    with closing(stream.batches(sizes=sizes, label=label)) as batches:
-        for batch in batches:
-            with enough_memory(device):
-                images = batch.images.to(device)
-                for each in statistics:
-                    each.update(images, first=batch.first)
 
 
 def _fitting(size: tuple[int, int]) -> int:

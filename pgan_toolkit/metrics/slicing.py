@@ -1,7 +1,9 @@
 """Wasserstein distances of two sets of descriptors along random directions."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,10 +14,13 @@ from pgan_toolkit.devices import whole_float32
 from pgan_toolkit.errors import SetupError
 from pgan_toolkit.metrics.descriptor_store import DescriptorStore
 from pgan_toolkit.metrics.descriptors import SwdSettings
+from pgan_toolkit.metrics.sorted_side import SortedPart
 from pgan_toolkit.metrics.threads import parallel_map
 from pgan_toolkit.randomness import generator
 
 __all__ = ["DescriptorSet", "Slicer", "random_directions"]
+
+_Keep = Callable[[int, NDArray[np.float32], float], None]
 
 _IMAGES_A_PIECE = 32
 _DIRECTIONS_A_PRODUCT = 64
@@ -90,11 +95,12 @@ class Slicer:
 
     def distances(
         self,
-        real: DescriptorSet,
+        real: DescriptorSet | SortedPart,
         fake: DescriptorSet,
         *,
         level: int,
         directions: NDArray[np.float64],
+        keep: _Keep | None = None,
     ) -> NDArray[np.float64]:
         """Return the 1-Wasserstein distance of the normalised sets along each direction.
 
@@ -102,11 +108,15 @@ class Slicer:
         ----------
         real, fake : DescriptorSet
             Each is normalised by its own mean and population standard deviation by channel; a
-            channel without any deviation becomes 0.
+            channel without any deviation becomes 0. Of the real one rows will do that were sorted
+            along the same directions.
         level : int
             Of the pyramid; 0 is the finest.
         directions : array
             float64 (directions, dimensions), unit vectors.
+        keep : callable | None
+            On the CPU: takes the number of each direction, the sorted real row, and what is to be
+            added to it; by several threads at once.
 
         Returns
         -------
@@ -123,7 +133,9 @@ class Slicer:
         while start < len(directions):
             some = directions[start : start + self._rows]
             try:
-                found[start : start + len(some)] = self._pass(real, fake, level, some)
+                found[start : start + len(some)] = self._pass(
+                    real, fake, level, some, first=start, keep=keep
+                )
             except torch.OutOfMemoryError as error:
                 self._take_fewer(error)
             else:
@@ -131,21 +143,39 @@ class Slicer:
         return found
 
     def _pass(
-        self, real: DescriptorSet, fake: DescriptorSet, level: int, directions: NDArray[np.float64]
+        self,
+        real: DescriptorSet | SortedPart,
+        fake: DescriptorSet,
+        level: int,
+        directions: NDArray[np.float64],
+        *,
+        first: int,
+        keep: _Keep | None,
     ) -> NDArray[np.float64]:
         if self._buffers is None:
             shape = (min(self._rows, len(directions)), self.patches)
             self._buffers = (self._new(shape), self._new(shape))
         if self._buffers[0].shape[0] < len(directions):
             self._buffers = None
-            return self._pass(real, fake, level, directions)
+            return self._pass(real, fake, level, directions, first=first, keep=keep)
         rows, others = (buffer[: len(directions)] for buffer in self._buffers)
         with whole_float32():
+            moved = self._project(fake, level, directions, out=others)
+            if isinstance(real, SortedPart):
+                known = partial(_known_row, real, level, first, rows.numpy())
+                return _distances_on_cpu(known, others.numpy(), moved)
             offsets = self._project(real, level, directions, out=rows)
-            offsets = offsets - self._project(fake, level, directions, out=others)
-        if self.device.type == "cpu":
-            return _sort_on_cpu(rows.numpy(), others.numpy(), offsets)
-        return _sort_on_gpu(rows, others, offsets)
+        if self.device.type != "cpu":
+            return _sort_on_gpu(rows, others, offsets - moved)
+
+        def read(number: int) -> tuple[NDArray[np.float32], float]:
+            row, offset = rows[number].numpy(), float(offsets[number])
+            row.sort()
+            if keep is not None:
+                keep(first + number, row, offset)
+            return row, offset
+
+        return _distances_on_cpu(read, others.numpy(), moved)
 
     def _project(
         self, chosen: DescriptorSet, level: int, directions: NDArray[np.float64], *, out: Tensor
@@ -204,20 +234,30 @@ class Slicer:
         torch.cuda.empty_cache()
 
 
-def _sort_on_cpu(
-    rows: NDArray[np.float32], others: NDArray[np.float32], offsets: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    def distance(number: int) -> float:
-        # NumPy sorts contiguous rows with AVX-512 or AVX2, many times as fast as torch does.
-        row, other = rows[number], others[number]
-        row.sort()
-        other.sort()
-        np.subtract(row, other, out=row)
-        np.add(row, np.float32(offsets[number]), out=row)
-        np.abs(row, out=row)
-        return float(row.mean(dtype=np.float64))
+def _known_row(
+    real: SortedPart, level: int, first: int, rows: NDArray[np.float32], number: int
+) -> tuple[NDArray[np.float32], float]:
+    return rows[number], real.read(level, first + number, rows[number])
 
-    return np.array(parallel_map(distance, range(len(rows))))
+
+def _distances_on_cpu(
+    read: Callable[[int], tuple[NDArray[np.float32], float]],
+    others: NDArray[np.float32],
+    moved: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Compare what `read` gives sorted, with what is to be added, to others, which are sorted."""
+
+    def distance(number: int) -> float:
+        row, offset = read(number)
+        other = others[number]
+        # NumPy sorts contiguous rows with AVX-512 or AVX2, many times as fast as torch does.
+        other.sort()
+        np.subtract(row, other, out=other)
+        np.add(other, np.float32(offset - moved[number]), out=other)
+        np.abs(other, out=other)
+        return float(other.mean(dtype=np.float64))
+
+    return np.array(parallel_map(distance, range(len(others))))
 
 
 def _sort_on_gpu(rows: Tensor, others: Tensor, offsets: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """The number: two sides of the sliced Wasserstein distance compared, and its uncertainty."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,35 +12,42 @@ from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.metrics.descriptors import SwdSettings
 from pgan_toolkit.metrics.result import Result
 from pgan_toolkit.metrics.slicing import DescriptorSet, Slicer, random_directions
+from pgan_toolkit.metrics.sorted_side import (
+    GROUP_DIRECTIONS,
+    KeepRow,
+    SortedPart,
+    SortedSide,
+    group_picks,
+)
 from pgan_toolkit.metrics.swd_statistics import SwdStatistics, size_text
 from pgan_toolkit.randomness import generator
 from pgan_toolkit.wording import counted
 
-__all__ = ["PROTOCOL_IMAGES", "compare_swd", "swd_floor"]
+__all__ = ["PROTOCOL_IMAGES", "compare_swd", "flat_levels", "swd_floor"]
 
 PROTOCOL_IMAGES = 16384
 """Of each side."""
 _SCALE = 1e3
 _NORMAL_95 = 1.96
-_GROUP_DIRECTIONS = 32
-"""Of the first repeat: the spread between groups of images is larger than that of directions."""
 _Array = NDArray[np.float64]
 
 
 def compare_swd(
-    real: SwdStatistics,
+    real: SwdStatistics | SortedSide,
     fake: SwdStatistics,
     *,
     bootstrap: int = 0,
     groups: int = 0,
     device: str | torch.device = "cpu",
+    keep: KeepRow | None = None,
 ) -> Result:
     """Return the sliced Wasserstein distance of two sets of patches.
 
     Parameters
     ----------
     real, fake : SwdStatistics
-        As many images of one as of the other, of one size, cut with the same settings.
+        As many images of one as of the other, of one size, cut with the same settings. On the CPU
+        and without a bootstrap, the real side may be what was sorted before for as many groups.
     bootstrap : int
         How many times to draw the images of both sides anew, with replacement; 0: the standard
         error is over the repeats, which have their directions of their own but share all images
@@ -51,6 +59,8 @@ def compare_swd(
         where they do not. They cost a sixteenth of the distance itself. 0: none.
     device : str | torch.device
         Where to project and sort.
+    keep : callable | None
+        On the CPU, without a bootstrap: takes what a `SortedSide` is made of.
 
     Returns
     -------
@@ -76,7 +86,7 @@ def compare_swd(
             "groups or more, of 2 images or more, and no bootstrap beside them"
         )
     everything = np.arange(len(real))
-    pair = _Pair(real, fake, torch.device(device))
+    pair = _Pair(real, fake, torch.device(device), keep)
     levels = pair.distances(everything, everything, repeats=real.settings.repeats)
     if bootstrap:
         return pair.result(levels, errors_from=pair.draws(bootstrap), drawn=bootstrap)
@@ -113,7 +123,7 @@ def swd_floor(real: SwdStatistics, *, device: str | torch.device = "cpu") -> Res
     count = len(real) // 2
     if not count:
         raise DataError(f"{counted(len(real), 'image')}: real against real takes two or more")
-    pair = _Pair(real, real, torch.device(device))
+    pair = _Pair(real, real, torch.device(device), None)
     even, odd = 2 * np.arange(count), 2 * np.arange(count) + 1
     levels = pair.distances(even, odd, repeats=real.settings.repeats)
     return pair.result(levels, errors_from=levels / np.sqrt(len(levels)), images=count).warned(
@@ -126,9 +136,10 @@ def swd_floor(real: SwdStatistics, *, device: str | torch.device = "cpu") -> Res
 class _Pair:
     """Two sides that can be compared."""
 
-    real: SwdStatistics
+    real: SwdStatistics | SortedSide
     fake: SwdStatistics
     device: torch.device
+    keep: KeepRow | None
 
     @property
     def settings(self) -> SwdSettings:
@@ -141,22 +152,32 @@ class _Pair:
         *,
         repeats: int,
         directions: int | None = None,
+        part: int = 0,
     ) -> _Array:
         """Return (repeats, levels), times 1000, of some images of each side.
 
-        `directions` is how many of each repeat are used; None: all.
+        `directions` is how many of each repeat are used; None: all. `part` is what the images are
+        in a `RowLayout`.
         """
-        sets = DescriptorSet(self.real.store, real), DescriptorSet(self.fake.store, fake)
-        slicer = Slicer(sets[0].patches, device=self.device)
+        sets = self._real(real, part), DescriptorSet(self.fake.store, fake)
+        slicer = Slicer(sets[1].patches, device=self.device)
         columns = []
         for number, level in enumerate(self.real.levels):
             drawn = [
                 random_directions(level, each, settings=self.settings)[:directions]
                 for each in range(repeats)
             ]
-            found = slicer.distances(*sets, level=number, directions=np.concatenate(drawn))
+            keep = None if self.keep is None else partial(self.keep, part, number)
+            found = slicer.distances(
+                *sets, level=number, directions=np.concatenate(drawn), keep=keep
+            )
             columns.append(found.reshape(repeats, -1).mean(1))
         return np.stack(columns, axis=1) * _SCALE
+
+    def _real(self, picks: NDArray[np.int64], part: int) -> DescriptorSet | SortedPart:
+        if isinstance(self.real, SortedSide):
+            return self.real.part(part)
+        return DescriptorSet(self.real.store, picks)
 
     def draws(self, count: int) -> _Array:
         """Return (draws, levels): the first repeat, on images drawn with replacement."""
@@ -164,10 +185,13 @@ class _Pair:
 
     def groups(self, count: int) -> _Array:
         """Return (groups, levels), on every `count`-th image of both sides."""
-        picks = [np.arange(first, len(self.real), count) for first in range(count)]
-        rows = [
-            self.distances(each, each, repeats=1, directions=_GROUP_DIRECTIONS) for each in picks
-        ]
+        rows = []
+        for group in range(count):
+            picks = group_picks(len(self.real), group, count)
+            found = self.distances(
+                picks, picks, repeats=1, directions=GROUP_DIRECTIONS, part=group + 1
+            )
+            rows.append(found)
         return np.concatenate(rows)
 
     def grouped(self, result: Result, groups: _Array) -> Result:
@@ -236,8 +260,8 @@ class _Pair:
             f"{side.side}: level {level[0]} is the same everywhere in some channel; its "
             "normalised descriptors are taken as 0"
             for side in sides
-            for number, level in enumerate(side.levels)
-            if not _everything(side).normalisation(number)[1].all()
+            for level, flat in zip(side.levels, flat_levels(side), strict=True)
+            if flat
         ]
 
 
@@ -245,8 +269,14 @@ def _by_name(names: list[str], rows: _Array) -> dict[str, tuple[float, ...]]:
     return {name: tuple(values.tolist()) for name, values in zip(names, rows.T, strict=True)}
 
 
-def _everything(side: SwdStatistics) -> DescriptorSet:
-    return DescriptorSet(side.store, np.arange(len(side)))
+def flat_levels(side: SwdStatistics | SortedSide) -> tuple[bool, ...]:
+    """Return of each level whether some channel is the same everywhere."""
+    if isinstance(side, SortedSide):
+        return side.flat
+    everything = DescriptorSet(side.store, np.arange(len(side)))
+    return tuple(
+        not everything.normalisation(number)[1].all() for number in range(len(side.levels))
+    )
 
 
 def _interval(value: float, error: float | None) -> tuple[float, float] | None:
@@ -284,7 +314,7 @@ def _protocol_warnings(settings: SwdSettings, images: int) -> list[str]:
     return warnings
 
 
-def _require_comparable(real: SwdStatistics, fake: SwdStatistics) -> None:
+def _require_comparable(real: SwdStatistics | SortedSide, fake: SwdStatistics) -> None:
     if real.settings != fake.settings:
         raise UsageError(f"real: {real.settings}; fake: {fake.settings}; expected the same")
     for side in (real, fake):

@@ -2,11 +2,18 @@
 
 from pgan_toolkit.pages.axes import Axis, linear_axis, log_axis
 from pgan_toolkit.pages.charts import BarGroup, Chart, Line, bar_chart, line_chart
-from pgan_toolkit.pages.pictures import MOST_PICTURE_BYTES, Gallery, PagePicture, page_picture
+from pgan_toolkit.pages.pictures import (
+    LONGEST_PX,
+    MOST_PICTURE_BYTES,
+    Gallery,
+    PagePicture,
+    page_picture,
+)
 from pgan_toolkit.pages.rendering import render_page, require_jinja, write_page
 from pgan_toolkit.pages.tables import Cell, Table
 
 __all__ = [
+    "LONGEST_PX",
     "MOST_PICTURE_BYTES",
     "Axis",
     "BarGroup",

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.imaging import encode_jpeg, encode_png, shrink_to_fit
 
-__all__ = ["MOST_PICTURE_BYTES", "Gallery", "PagePicture", "page_picture"]
+__all__ = ["LONGEST_PX", "MOST_PICTURE_BYTES", "Gallery", "PagePicture", "page_picture"]
 
 MOST_PICTURE_BYTES = 16_000
 """Of one picture in a page: 120 of them stay below 2.6 MB of text."""
 
-_LONGEST_PX = 192
+LONGEST_PX = 192
+"""Of a picture in a page: its longer side, at most."""
+
 _QUALITIES = (95, 90, 80, 60)
 
 
@@ -52,7 +54,7 @@ class Gallery:
 
 
 def page_picture(
-    image: Image, *, alt: str, key: str, note: str = "", longest_px: int = _LONGEST_PX
+    image: Image, *, alt: str, key: str, note: str = "", longest_px: int = LONGEST_PX
 ) -> PagePicture:
     """Return a picture for a page, of `MOST_PICTURE_BYTES` at most.
 

@@ -1,5 +1,7 @@
 """Small sets, and a small network in Inception's place, for the tests of evaluations."""
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ from torch import Tensor, nn
 
 from pgan_toolkit.evaluation import FeatureExtractor
 from pgan_toolkit.imaging import encode_png
+from pgan_toolkit.storage import Record
 
 COUNT = 40
 
@@ -27,6 +30,27 @@ def write_set(folder: Path, images: np.ndarray, *, first: int = 0) -> Path:
     for number, image in enumerate(images, start=first):
         (folder / f"{number:03d}.png").write_bytes(encode_png(image))
     return folder
+
+
+class Counting:
+    """An `ImageSource` that counts how often each of its pictures is read."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.images = images
+        self.read: Counter[int] = Counter()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Record:
+        self.read[index] += 1
+        return Record(str(index), self.images[index])
+
+    def __iter__(self) -> Iterator[Record]:
+        return (self[index] for index in range(len(self)))
+
+    def keys(self) -> Sequence[str]:
+        return [str(index) for index in range(len(self))]
 
 
 class SmallNetwork(nn.Module):

@@ -1,7 +1,5 @@
 """One pass gives the numbers that each metric gives alone, and reads each picture once."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +25,6 @@ from pgan_toolkit.evaluation import (
 from pgan_toolkit.evaluation.comparing import METRICS, SCORES, catalogue
 from pgan_toolkit.metrics import Result
 from pgan_toolkit.metrics.descriptors import SwdSettings
-from pgan_toolkit.storage import Record
 
 QUIET = EvaluationSettings(mode="quiet", device="cpu", seed=3)
 FEATURE_METRICS = ["fid", "kid", "precision-recall", "inception-score"]
@@ -102,36 +99,6 @@ def test_metrics_of_fewer_pictures_take_those_that_they_would_take_alone(
     alone = measure_swd(real, [fake], settings=SwdSettings(seed=3)).fakes[0]
     assert without_errors(report.measured["swd"].result) == without_errors(alone)
     assert report.measured["ms-ssim"].result == measure_ms_ssim(streams(sets, None)[1])
-
-
-class Counting:
-    """An `ImageSource` that counts how often each of its pictures is read."""
-
-    def __init__(self, images: np.ndarray) -> None:
-        self.images = images
-        self.read: Counter[int] = Counter()
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> Record:
-        self.read[index] += 1
-        return Record(str(index), self.images[index])
-
-    def __iter__(self) -> Iterator[Record]:
-        return (self[index] for index in range(len(self)))
-
-    def keys(self) -> Sequence[str]:
-        return [str(index) for index in range(len(self))]
-
-
-@pytest.mark.usefixtures("small")
-def test_every_picture_is_decoded_once() -> None:
-    real, fake = Counting(pictures(0)), Counting(pictures(5))
-    evaluate(real, fake, metrics=["swd", "ms-ssim", *FEATURE_METRICS], settings=QUIET)
-    for source in (real, fake):
-        # The first is looked at for its size, before anything is decided.
-        assert source.read == Counter({**dict.fromkeys(range(COUNT), 1), 0: 2})
 
 
 @pytest.mark.usefixtures("small")

@@ -211,3 +211,24 @@ def test_numbers_are_read_easily() -> None:
     assert [number_text(each) for each in (12.0, 12.34567, 0.001234567, None, 1e6, math.inf)] == [
         "12", "12.3457", "0.001235", "-", "1,000,000", "inf",
     ]  # fmt: skip
+
+
+def test_what_is_wrong_stands_in_every_form_for_people_and_comes_back(measured: Report) -> None:
+    found = replace(measured, findings=("They are blurred | <b>. 3 % of it.",))
+    assert report_from_json(report_json(found), name="it").findings == found.findings
+    assert "   !  They are blurred | <b>. 3 % of it." in report_text(found).splitlines()
+    assert "- **They are blurred \\| &lt;b&gt;. 3 % of it.**" in report_markdown(found)
+
+
+@pytest.mark.parametrize("found", [None, ()])
+def test_nothing_is_said_where_nothing_was_found_or_nobody_looked(
+    measured: Report, found: tuple[str, ...] | None
+) -> None:
+    report = replace(measured, findings=found)
+    content = json.loads(report_json(report))
+    jsonschema.validate(content, schema())
+    assert report_from_json(report_json(report), name="it").findings == found
+    assert "!" not in report_text(report)
+    assert "What is wrong" not in report_markdown(report)
+    del content["findings"]
+    assert report_from_json(json.dumps(content).encode(), name="it").findings is None

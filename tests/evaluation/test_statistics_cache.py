@@ -15,6 +15,7 @@ from pgan_toolkit.evaluation.cache import (
 )
 
 KEY = "0" * 64
+PROBE = "ab" * 32
 
 
 def numbers(seed: int = 0, *, count: int = 100) -> np.ndarray:
@@ -47,18 +48,18 @@ def test_numpy_reads_an_entry(tmp_path: Path) -> None:
 
 def test_the_key_sees_every_part_and_no_order() -> None:
     parts = {"pictures": ["a", "b"], "extractor": "x"}
-    assert cache_key(parts) == cache_key(dict(reversed(parts.items())))
+    assert cache_key(parts, probe=PROBE) == cache_key(dict(reversed(parts.items())), probe=PROBE)
     others = [
         {**parts, "pictures": ["b", "a"]}, {**parts, "pictures": ["a"]},
         {**parts, "extractor": "y"}, {**parts, "seed": 0}, {"pictures": ["a", "b"]},
     ]  # fmt: skip
-    assert len({cache_key(each) for each in [parts, *others]}) == 6
+    assert len({cache_key(each, probe=PROBE) for each in [parts, *others]}) == 6
 
 
 def test_the_key_sees_the_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = cache_key({})
+    before = cache_key({}, probe=PROBE)
     monkeypatch.setattr("pgan_toolkit.evaluation.cache._VERSION", 2)
-    assert cache_key({}) != before
+    assert cache_key({}, probe=PROBE) != before
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", b"no zip file"])

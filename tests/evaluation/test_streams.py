@@ -14,11 +14,11 @@ from pgan_toolkit.engines import threaded_map
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.evaluation.choices import choose_images
 from pgan_toolkit.evaluation.content import set_digest
+from pgan_toolkit.evaluation.feeding import feed
 from pgan_toolkit.evaluation.streams import (
     BATCH_BYTES,
     ImageStream,
     StreamSettings,
-    feed,
 )
 from pgan_toolkit.imaging import encode_jpeg, encode_png
 from pgan_toolkit.storage import Record, open_sink

@@ -10,6 +10,7 @@ from pgan_toolkit.evaluation.comparing.evaluating import (
 )
 from pgan_toolkit.evaluation.comparing.generators import GeneratorSource, load_generator
 from pgan_toolkit.evaluation.comparing.judgement import Thresholds
+from pgan_toolkit.evaluation.comparing.onlookers import Onlooker
 from pgan_toolkit.evaluation.comparing.outcomes import (
     BaselineNote,
     Measured,
@@ -36,6 +37,7 @@ __all__ = [
     "EvaluationSettings",
     "GeneratorSource",
     "Measured",
+    "Onlooker",
     "Report",
     "Score",
     "SettingsFile",

@@ -20,6 +20,7 @@ from pgan_toolkit.evaluation.comparing.catalogue import METRICS, scores_of
 from pgan_toolkit.evaluation.comparing.finishing import Finishing
 from pgan_toolkit.evaluation.comparing.generators import BATCH_SIZE, GeneratorSource
 from pgan_toolkit.evaluation.comparing.judgement import Thresholds, judge_thresholds
+from pgan_toolkit.evaluation.comparing.onlookers import Onlooker
 from pgan_toolkit.evaluation.comparing.outcomes import BaselineNote, Measured, Score, Verdict
 from pgan_toolkit.evaluation.comparing.parts import Parts, images_wanted
 from pgan_toolkit.evaluation.comparing.passes import Passes
@@ -63,6 +64,9 @@ class EvaluationSettings:
         As `StreamSettings`.
     generator_batch : int
         Pictures that a generator is asked for at once, at most.
+    onlooker : Onlooker | None
+        What is shown the pictures too: a `PageLook`, for a page of the report and for sentences on
+        what is wrong.
     """
 
     seed: int = 0
@@ -74,6 +78,7 @@ class EvaluationSettings:
     workers: int | None = None
     mode: ProgressMode = "auto"
     generator_batch: int = BATCH_SIZE
+    onlooker: Onlooker | None = None
 
     def stream(self, images: int | None) -> StreamSettings:
         """Return how a set is read of which so many images are used."""
@@ -177,8 +182,12 @@ def evaluate(
         settings=SwdSettings(seed=settings.seed),
         device=device,
         cache=cache,
+        onlooker=settings.onlooker,
+        bootstrap=settings.bootstrap,
     )
-    measured, given_up = _measured(passes, bootstrap=settings.bootstrap)
+    if settings.onlooker is not None:
+        settings.onlooker.begin(parts.real, parts.fake)
+    measured, given_up = _measured(passes)
     if not measured:
         reasons = "; ".join(
             f"{name}: {why}" for name, why in {**skipped, **without, **given_up}.items()
@@ -190,6 +199,7 @@ def evaluate(
         measured=measured,
         scores=_scores(measured),
         skipped={**skipped, **without, **given_up},
+        findings=None if settings.onlooker is None else settings.onlooker.findings(),
         rule="published" if images is None else "declared",
         declared_images=images,
         seed=settings.seed,
@@ -261,12 +271,12 @@ def _require_levels(thresholds: Thresholds, real: ImageStream) -> None:
             raise UsageError(f"{name}: the pictures have the levels {', '.join(levels)}")
 
 
-def _measured(passes: Passes, *, bootstrap: int) -> tuple[dict[str, Measured], dict[str, str]]:
+def _measured(passes: Passes) -> tuple[dict[str, Measured], dict[str, str]]:
     """Read both sides; return what each metric found, and why others were given up."""
     real = passes.read_real()
     passes = replace(passes, choice=passes.choice.without(real.skipped))
     fake = passes.read_fake()
-    finishing = Finishing(passes=passes, real=real, fake=fake, bootstrap=bootstrap)
+    finishing = Finishing(passes=passes, real=real, fake=fake)
     measured, skipped = {}, real.skipped | fake.skipped
     for name in passes.choice.without(fake.skipped).metrics:
         try:

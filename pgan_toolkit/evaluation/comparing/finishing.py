@@ -1,18 +1,20 @@
 """What each metric makes of what both passes took from the pictures."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
 from pgan_toolkit.evaluation.comparing.catalogue import METRICS
 from pgan_toolkit.evaluation.comparing.outcomes import Measured
-from pgan_toolkit.evaluation.comparing.parts import Parts, deviations
+from pgan_toolkit.evaluation.comparing.parts import Parts, deviations, error_groups
 from pgan_toolkit.evaluation.comparing.passes import FakeSide, Passes, RealSide
 from pgan_toolkit.evaluation.content import set_digest
 from pgan_toolkit.evaluation.measure_features import noted
 from pgan_toolkit.evaluation.memory import enough_memory
 from pgan_toolkit.evaluation.protocol import about_sets, naming, pair_warnings
+from pgan_toolkit.evaluation.sorted_sides import keeping_sorted
 from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.features import Features, FeatureSet
 from pgan_toolkit.metrics.frechet import frechet_distance
@@ -20,14 +22,12 @@ from pgan_toolkit.metrics.inception_score import inception_score
 from pgan_toolkit.metrics.kid import kernel_distance
 from pgan_toolkit.metrics.manifold import precision_recall
 from pgan_toolkit.metrics.result import Result
+from pgan_toolkit.metrics.sorted_side import DamagedRowsError, KeepRow
 from pgan_toolkit.metrics.swd_comparison import compare_swd
 
 __all__ = ["Finishing"]
 
 Value = TypeVar("Value")
-_MOST_GROUPS = 10
-_FEWEST_GROUPS = 3
-_IMAGES_A_GROUP = 4
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,14 +43,11 @@ class Finishing:
         How the sides were read.
     real : RealSide
     fake : FakeSide
-    bootstrap : int
-        Of the SWD, as `compare_swd`; 0: its standard error is over groups of images.
     """
 
     passes: Passes
     real: RealSide
     fake: FakeSide
-    bootstrap: int = 0
 
     def measure(self, metric: str) -> Measured:
         """Return what a metric of `METRICS` found.
@@ -79,22 +76,42 @@ class Finishing:
 
     def _swd(self) -> Result:
         (real, fake), unequal = self._parts.swd()
-        device, groups = self.passes.device, 0 if self.bootstrap else _groups(len(real))
-        with enough_memory(device), naming(real, fake):
-            result = compare_swd(
-                _there(self.real.patches),
-                _there(self.fake.patches),
-                bootstrap=self.bootstrap,
-                groups=groups,
-                device=device,
-            )
-        if not groups and not self.bootstrap:
+        with enough_memory(self.passes.device), naming(real, fake):
+            try:
+                result = self._compared(real)
+            except DamagedRowsError:
+                self.real.sorted_patches = None
+                self.real.patches = self.passes.read_real_patches()
+                result = self._compared(real)
+        if not self.passes.groups and not self.passes.bootstrap:
             # What is left is an error over directions, which says nothing of other samples.
             result = replace(
                 result, standard_error=None, component_errors={}, uncertainty="", repeats={}
             )
         result = about_sets(result.warned(*unequal), real, fake)
         return result.warned(*pair_warnings(real, fake))
+
+    def _compared(self, real: ImageStream) -> Result:
+        side = self.real.sorted_patches
+        with self._keeping(real) as keep:
+            return compare_swd(
+                _there(self.real.patches) if side is None else side,
+                _there(self.fake.patches),
+                bootstrap=self.passes.bootstrap,
+                groups=self.passes.groups,
+                device=self.passes.device,
+                keep=keep,
+            )
+
+    @contextmanager
+    def _keeping(self, real: ImageStream) -> Iterator[KeepRow | None]:
+        """Give what keeps the sorted real side for the next evaluation, where that is wanted."""
+        cache, patches = self.passes.cache, self.real.patches
+        if cache is None or patches is None or not self.passes.sorts_on_cpu:
+            yield None
+            return
+        with keeping_sorted(real, patches, self.passes.row_layout, cache=cache) as keep:
+            yield keep
 
     def _ms_ssim(self) -> Result:
         part = self._parts.of("fake", "ms-ssim")
@@ -106,7 +123,7 @@ class Finishing:
 
     def _fid(self, real: Features, fake: Features) -> Result:
         seed = self.passes.settings.seed
-        return frechet_distance(real, fake, jackknife_groups=_groups(len(fake)), seed=seed)
+        return frechet_distance(real, fake, jackknife_groups=error_groups(len(fake)), seed=seed)
 
     def _kid(self, real: Features, fake: Features) -> Result:
         return kernel_distance(real, fake, seed=self.passes.settings.seed)
@@ -128,7 +145,7 @@ class Finishing:
         return noted(result, _there(self.passes.tools.extractor), fake=fake)
 
     def _measured(self, result: Result) -> Measured:
-        drawn = {"settings": asdict(self.passes.settings), "bootstrap": self.bootstrap}
+        drawn = {"settings": asdict(self.passes.settings), "bootstrap": self.passes.bootstrap}
         return Measured(
             result=result,
             deviations=deviations(
@@ -140,12 +157,6 @@ class Finishing:
             },
             draws=json.dumps(drawn, sort_keys=True) if result.metric == "swd" else "",
         )
-
-
-def _groups(images: int) -> int:
-    """Into how many groups images are dealt out for a standard error over their choice; 0: none."""
-    groups = min(_MOST_GROUPS, images // _IMAGES_A_GROUP)
-    return groups if groups >= _FEWEST_GROUPS else 0
 
 
 def _there(value: Value | None) -> Value:

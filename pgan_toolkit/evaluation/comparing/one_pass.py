@@ -11,11 +11,14 @@ from torch import Tensor
 
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
 from pgan_toolkit.evaluation.memory import enough_memory
-from pgan_toolkit.evaluation.streams import Batch, ImageStream
+from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.accumulator import Statistics
 from pgan_toolkit.metrics.features import FeatureSet
 
-__all__ = ["FeatureCollector", "Share", "feed_shares"]
+__all__ = ["ONLOOKER", "FeatureCollector", "Share", "feed_shares"]
+
+ONLOOKER = "onlooker"
+"""Name of the share that is no metric's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,19 +28,22 @@ class Share:
     Attributes
     ----------
     name : str
-        Of the metric.
+        Of the metric, or `ONLOOKER`.
     statistics : Statistics
         Knows each picture by its index in `part`, as it would if that were read alone.
     part : ImageStream
         Which pictures: a stream that `take` made of the one that is read, or that one itself.
     one_size : bool
         Whether it takes pictures of one size only.
+    on_cpu : bool
+        Whether it takes pictures where they were decoded, and not on the device.
     """
 
     name: str
     statistics: Statistics
     part: ImageStream
     one_size: bool = True
+    on_cpu: bool = False
 
 
 class FeatureCollector:
@@ -104,8 +110,9 @@ def feed_shares(
     DataError
         A picture cannot be read; a share that is required cannot take the pictures.
     """
-    strict = any(share.name in required for share in shares if share.one_size) or all(
-        share.one_size for share in shares
+    of_metrics = [share for share in shares if share.name != ONLOOKER]
+    strict = any(share.name in required for share in of_metrics if share.one_size) or (
+        bool(of_metrics) and all(share.one_size for share in of_metrics)
     )
     places = [_places(stream, share.part) for share in shares]
     left_out: dict[str, str] = {}
@@ -118,7 +125,7 @@ def feed_shares(
                 images = batch.images.to(device)
                 for share, wanted in zip(shares, places, strict=True):
                     if share.name not in left_out:
-                        _give(share, wanted, images, batch)
+                        _give(share, wanted, batch.images if share.on_cpu else images, batch.first)
     return left_out
 
 
@@ -129,14 +136,14 @@ def _places(stream: ImageStream, part: ImageStream) -> NDArray[np.int64] | None:
     return np.searchsorted(np.asarray(stream.indices), np.asarray(part.indices))
 
 
-def _give(share: Share, places: NDArray[np.int64] | None, images: Tensor, batch: Batch) -> None:
+def _give(share: Share, places: NDArray[np.int64] | None, images: Tensor, first: int) -> None:
     if places is None:
-        share.statistics.update(images, first=batch.first)
+        share.statistics.update(images, first=first)
         return
-    start, stop = np.searchsorted(places, [batch.first, batch.first + len(images)]).tolist()
+    start, stop = np.searchsorted(places, [first, first + len(images)]).tolist()
     if start == stop:
         return
-    chosen = torch.from_numpy(places[start:stop] - batch.first).to(images.device)
+    chosen = torch.from_numpy(places[start:stop] - first).to(images.device)
     share.statistics.update(images[chosen], first=start)
 
 

@@ -10,7 +10,11 @@ from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.modes import MODES_IMAGES
 from pgan_toolkit.metrics.result import Result
 
-__all__ = ["Parts", "deviations", "images_wanted"]
+__all__ = ["Parts", "deviations", "error_groups", "images_wanted"]
+
+_MOST_GROUPS = 10
+_FEWEST_GROUPS = 3
+_IMAGES_A_GROUP = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +94,12 @@ def deviations(
     if extractor is not None and kind.needs == "inception":
         found += extractor.warnings
     return tuple(found)
+
+
+def error_groups(images: int) -> int:
+    """Into how many groups images are dealt out for a standard error over their choice; 0: none."""
+    groups = min(_MOST_GROUPS, images // _IMAGES_A_GROUP)
+    return groups if groups >= _FEWEST_GROUPS else 0
 
 
 def _other_count(used: Mapping[str, int], expected: Mapping[str, int]) -> list[str]:

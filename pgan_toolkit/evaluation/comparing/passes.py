@@ -7,17 +7,26 @@ import torch
 
 from pgan_toolkit.evaluation.cache import StatisticsCache
 from pgan_toolkit.evaluation.comparing.catalogue import METRICS
-from pgan_toolkit.evaluation.comparing.one_pass import FeatureCollector, Share, feed_shares
-from pgan_toolkit.evaluation.comparing.parts import Parts
+from pgan_toolkit.evaluation.comparing.one_pass import (
+    ONLOOKER,
+    FeatureCollector,
+    Share,
+    feed_shares,
+)
+from pgan_toolkit.evaluation.comparing.onlookers import Onlooker
+from pgan_toolkit.evaluation.comparing.parts import Parts, error_groups
 from pgan_toolkit.evaluation.comparing.selecting import Choice, Tools
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
+from pgan_toolkit.evaluation.feeding import feed
 from pgan_toolkit.evaluation.measure_features import keep_features, known_features
 from pgan_toolkit.evaluation.measure_swd import keep_patches, known_patches
+from pgan_toolkit.evaluation.sorted_sides import known_sorted
 from pgan_toolkit.metrics.accumulator import Statistics
 from pgan_toolkit.metrics.descriptors import SwdSettings
 from pgan_toolkit.metrics.features import FeatureSet
 from pgan_toolkit.metrics.modes import DiscreteModes
 from pgan_toolkit.metrics.ms_ssim import MsSsim
+from pgan_toolkit.metrics.sorted_side import RowLayout, SortedSide
 from pgan_toolkit.metrics.swd_statistics import SwdStatistics
 
 __all__ = ["FakeSide", "Passes", "RealSide"]
@@ -28,6 +37,7 @@ class RealSide:
     """What was taken from the real pictures; None of what no metric needs."""
 
     patches: SwdStatistics | None = None
+    sorted_patches: SortedSide | None = None
     features: FeatureSet | None = None
     skipped: dict[str, str] = field(default_factory=dict)
 
@@ -61,6 +71,10 @@ class Passes:
         Where to compute.
     cache : StatisticsCache | None
         Of the real side.
+    onlooker : Onlooker | None
+        What looks at the pictures too; it was told of the sets.
+    bootstrap : int
+        Of the SWD, as `compare_swd`; 0: its standard error is over groups of images.
     """
 
     parts: Parts
@@ -69,6 +83,8 @@ class Passes:
     settings: SwdSettings
     device: torch.device
     cache: StatisticsCache | None
+    onlooker: Onlooker | None = None
+    bootstrap: int = 0
 
     def read_real(self) -> RealSide:
         """Take what the metrics need from the cache, and the rest from one pass over the pictures.
@@ -80,21 +96,37 @@ class Passes:
         """
         metrics = [name for name in self.choice.metrics if "real" in METRICS[name].sides]
         found = RealSide()
-        if self.cache is not None and metrics:
-            self.parts.real.identities()  # of all pictures: each part then knows those of its own
-            self._recall(found, metrics, self.cache)
+        looked = self.cache is not None and self._recall(found, metrics, self.cache)
         shares = []
-        if "swd" in metrics and found.patches is None:
+        if "swd" in metrics and found.patches is None and found.sorted_patches is None:
             found.patches = SwdStatistics(self.settings)
             shares.append(Share("swd", found.patches, self.parts.of("real", "swd")))
         if _need_features(metrics) and found.features is None:
             collector = FeatureCollector(self._extractor)
             found.features = collector.collected
             shares.append(Share("features", collector, self.parts.real, one_size=False))
+        if self.onlooker is not None and not looked:
+            shares.append(self.onlooker.share("real"))
         if shares:
             found.skipped = self._feed("real", shares)
         if self.cache is not None:
             self._keep(found, [s.name for s in shares if s.name not in found.skipped], self.cache)
+        return found
+
+    def read_real_patches(self) -> SwdStatistics:
+        """Cut the real patches, where what was sorted of them turned out to be damaged.
+
+        Raises
+        ------
+        DataError
+            A picture cannot be read.
+        """
+        part, found = self.parts.of("real", "swd"), None
+        if self.cache is not None:
+            found = known_patches(part, self.settings, cache=self.cache)
+        if found is None:
+            found = SwdStatistics(self.settings)
+            feed(part, found, label="real", device=self.device)
         return found
 
     def read_fake(self) -> FakeSide:
@@ -121,30 +153,64 @@ class Passes:
             collector = FeatureCollector(self._extractor, logits=logits)
             found.features = collector.collected
             shares.append(Share("features", collector, self.parts.fake, one_size=False))
+        if self.onlooker is not None:
+            shares.append(self.onlooker.share("fake"))
         found.skipped = self._feed("fake", shares)
         return found
 
     def _share(self, metric: str, statistics: Statistics) -> Share:
         return Share(metric, statistics, self.parts.of("fake", metric))
 
-    def _recall(self, found: RealSide, metrics: Sequence[str], cache: StatisticsCache) -> None:
+    def _recall(self, found: RealSide, metrics: Sequence[str], cache: StatisticsCache) -> bool:
+        """Take from the cache what it has; say whether that is all that the onlooker wants."""
         real = self.parts.real
+        if metrics and any(cache.knows(self.parts.of("real", name).probe()) for name in metrics):
+            real.identities()  # of all pictures: each part then knows those of its own
         if "swd" in metrics:
-            part = self.parts.of("real", "swd")
-            found.patches = known_patches(part, self.settings, cache=cache)
-            if found.patches is not None:
-                real.recall_sizes({part.size: len(real)})
+            self._recall_patches(found, cache)
         if _need_features(metrics):
             found.features = known_features(real, self._extractor, cache=cache)
+        return self.onlooker is not None and self.onlooker.recall(cache)
+
+    def _recall_patches(self, found: RealSide, cache: StatisticsCache) -> None:
+        part = self.parts.of("real", "swd")
+        if self.sorts_on_cpu:
+            found.sorted_patches = known_sorted(part, self.row_layout, cache=cache)
+        if found.sorted_patches is None:
+            found.patches = known_patches(part, self.settings, cache=cache)
+        if found.sorted_patches is not None or found.patches is not None:
+            self.parts.real.recall_sizes({part.size: len(self.parts.real)})
+
+    @property
+    def groups(self) -> int:
+        """Into how many groups images are dealt out for errors of the SWD; 0: none."""
+        return 0 if self.bootstrap else error_groups(len(self.parts.of("real", "swd")))
+
+    @property
+    def sorts_on_cpu(self) -> bool:
+        """Whether what the SWD sorts can be had from the cache; a GPU sorts faster than a disk."""
+        return self.device.type == "cpu" and not self.bootstrap
+
+    @property
+    def row_layout(self) -> RowLayout:
+        """Of what the SWD sorts of the real side."""
+        part = self.parts.of("real", "swd")
+        return RowLayout(
+            settings=self.settings, size=part.size, images=len(part), groups=self.groups
+        )
 
     def _keep(self, found: RealSide, names: Sequence[str], cache: StatisticsCache) -> None:
         if "swd" in names and found.patches is not None:
             keep_patches(self.parts.of("real", "swd"), found.patches, cache=cache)
         if "features" in names and found.features is not None:
             keep_features(self.parts.real, found.features, self._extractor, cache=cache)
+        if ONLOOKER in names and self.onlooker is not None:
+            self.onlooker.keep(cache)
 
     def _feed(self, label: str, shares: list[Share]) -> dict[str, str]:
         stream = self.parts.real if label == "real" else self.parts.fake
+        if len(shares) == 1 and shares[0].name == ONLOOKER:
+            stream = shares[0].part
         return feed_shares(
             stream, shares, required=self.choice.required, label=label, device=self.device
         )

@@ -37,6 +37,8 @@ class Report:
         Metric -> why it was not measured.
     verdicts : tuple of Verdict
         Of all conditions; empty if there were none.
+    findings : tuple of str | None
+        What is wrong with the fake pictures, in sentences; None where nobody looked.
     rule : {"published", "declared", "any"}
         What thresholds took for the protocol.
     declared_images : int | None
@@ -63,6 +65,7 @@ class Report:
     scores: Mapping[str, Score]
     skipped: Mapping[str, str] = field(default_factory=dict)
     verdicts: tuple[Verdict, ...] = ()
+    findings: tuple[str, ...] | None = None
     rule: Rule = "published"
     declared_images: int | None = None
     seed: int = 0

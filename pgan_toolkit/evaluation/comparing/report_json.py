@@ -89,14 +89,15 @@ def report_from_json(data: bytes, *, name: str) -> Report:
 
 
 def _report(content: Mapping[str, Any]) -> Report:
-    fields = {name: content[name] for name in Report.__dataclass_fields__}
-    baseline = fields["baseline"]
+    fields = {name: content[name] for name in Report.__dataclass_fields__ if name != "findings"}
+    baseline, findings = fields["baseline"], content.get("findings")
     fields |= {
         "measured": {name: _measured(each) for name, each in fields["measured"].items()},
         "scores": {name: _score(each) for name, each in fields["scores"].items()},
         "verdicts": tuple(Verdict(**each) for each in fields["verdicts"]),
         "baseline": None if baseline is None else _baseline(baseline),
         "created": str(fields["created"]),
+        "findings": None if findings is None else tuple(map(str, findings)),
     }
     if unknown := {score.metric for score in fields["scores"].values()} - set(fields["measured"]):
         raise ValueError(f"numbers of {sorted(map(str, unknown))}, which were not measured")

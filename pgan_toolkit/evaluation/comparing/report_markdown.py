@@ -26,6 +26,7 @@ def report_markdown(report: Report) -> str:
         f"## pgan-toolkit evaluate: {_MARKS[report.status]} {_outcome(report)}",
         f"{_escaped(str(report.fake['path']))} against {_escaped(str(report.real['path']))}",
         _verdicts(report.verdicts),
+        _findings(report),
         _numbers(report),
         _skipped(report),
         _warnings(report),
@@ -49,6 +50,11 @@ def _verdicts(verdicts: tuple[Verdict, ...]) -> str:
 
 def _caution(verdict: Verdict) -> str:
     return f" **⚠️ {_escaped(verdict.caution)}**" if verdict.caution else ""
+
+
+def _findings(report: Report) -> str:
+    rows = [f"- **{_escaped(text)}**" for text in report.findings or ()]
+    return "\n".join(["What is wrong with the fake pictures:", "", *rows]) if rows else ""
 
 
 def _numbers(report: Report) -> str:

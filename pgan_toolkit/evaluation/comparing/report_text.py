@@ -19,6 +19,7 @@ def report_text(report: Report) -> str:
         + (_hanging("\n      CAUTION: ", each.caution) if each.caution else "")
         for each in report.verdicts
     ]
+    lines += [_hanging("   !  ", text) for text in report.findings or ()]
     if lines:
         lines.append("")
     lines += [_score(score, report) for score in report.scores.values()]

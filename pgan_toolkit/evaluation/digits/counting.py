@@ -1,7 +1,8 @@
 """The discrete modes of a stored set."""
 
 from pgan_toolkit.errors import DataError
-from pgan_toolkit.evaluation.streams import ImageStream, feed
+from pgan_toolkit.evaluation.feeding import feed
+from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.modes import (
     MODES_IMAGES,
     MODES_REPEATS,

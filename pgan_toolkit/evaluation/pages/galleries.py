@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from pgan_toolkit.evaluation.pages.likeness import NEAREST, Likeness
-from pgan_toolkit.evaluation.streams import ImageStream
+from pgan_toolkit.evaluation.pages.looking import View
 from pgan_toolkit.pages import Gallery, PagePicture, page_picture
 from pgan_toolkit.randomness import generator
 
@@ -16,13 +16,13 @@ _OTHERS = 10
 _NEAREST_ROWS, _DRAWN_ROWS = 4, 3
 
 
-def sample_galleries(real: ImageStream, fake: ImageStream, *, seed: int) -> tuple[Gallery, Gallery]:
+def sample_galleries(real: View, fake: View, *, seed: int) -> tuple[Gallery, Gallery]:
     """Return equally many pictures of both sides, drawn by the seed, not chosen by eye."""
     count = min(_SAMPLES, len(real), len(fake))
     found = []
-    for stream, side in ((real, "real"), (fake, "fake")):
-        draw = generator(seed, f"page: {side} samples").permutation(len(stream))
-        pictures = [_picture(stream, int(place), side=side) for place in sorted(draw[:count])]
+    for view, side in ((real, "real"), (fake, "fake")):
+        draw = generator(seed, f"page: {side} samples").permutation(len(view))
+        pictures = [_picture(view, int(place), side=side) for place in sorted(draw[:count])]
         found.append(
             Gallery(f"{side.capitalize()} pictures", f"{count} drawn at random.", pictures)
         )
@@ -30,7 +30,7 @@ def sample_galleries(real: ImageStream, fake: ImageStream, *, seed: int) -> tupl
 
 
 def neighbour_rows(
-    real: ImageStream, fake: ImageStream, likeness: Likeness, *, seed: int
+    real: View, fake: View, likeness: Likeness, *, seed: int
 ) -> tuple[tuple[PagePicture, ...], ...]:
     """Return fake pictures, each followed by the real ones nearest to it.
 
@@ -56,7 +56,7 @@ def neighbour_rows(
     )
 
 
-def typical_galleries(fake: ImageStream, likeness: Likeness) -> tuple[Gallery, Gallery]:
+def typical_galleries(fake: View, likeness: Likeness) -> tuple[Gallery, Gallery]:
     """Return the fake pictures that are nearest to real ones, and those that are farthest."""
     distances = likeness.distances[:, -1]
     order = np.argsort(distances, kind="stable")
@@ -73,7 +73,7 @@ def typical_galleries(fake: ImageStream, likeness: Likeness) -> tuple[Gallery, G
     )
 
 
-def missing_gallery(real: ImageStream, likeness: Likeness) -> Gallery:
+def missing_gallery(real: View, likeness: Likeness) -> Gallery:
     """Return the real pictures that fake ones come least near to."""
     alone = likeness.loneliness
     order = np.argsort(-alone, kind="stable")[: min(_OTHERS, len(alone))]
@@ -88,13 +88,13 @@ def missing_gallery(real: ImageStream, likeness: Likeness) -> Gallery:
 
 
 def _noted(
-    stream: ImageStream, *, side: str, note: Callable[[int], str]
+    view: View, *, side: str, note: Callable[[int], str]
 ) -> Callable[[Iterable[int]], list[PagePicture]]:
     return lambda places: [
-        _picture(stream, int(place), side=side, note=note(int(place))) for place in places
+        _picture(view, int(place), side=side, note=note(int(place))) for place in places
     ]
 
 
-def _picture(stream: ImageStream, place: int, *, side: str, note: str = "") -> PagePicture:
-    key = stream.key(place)
-    return page_picture(stream.image(place), alt=f"{side} picture {key}", key=key, note=note)
+def _picture(view: View, place: int, *, side: str, note: str = "") -> PagePicture:
+    key = view.key(place)
+    return page_picture(view.picture(place), alt=f"{side} picture {key}", key=key, note=note)

@@ -36,10 +36,11 @@ def verdict_words(report: Report) -> tuple[str, str]:
 
 
 def verdict_lines(report: Report) -> tuple[tuple[Cell, Verdict], ...]:
-    """Return each condition's outcome in a word, with its class, and the condition."""
+    """Return each condition's outcome in a word, with its class, and the condition; worst first."""
+    order = ("fail", "not comparable", "pass")
     return tuple(
         (Cell(_WORDS[verdict.status][0], None, _WORDS[verdict.status][1]), verdict)
-        for verdict in report.verdicts
+        for verdict in sorted(report.verdicts, key=lambda each: order.index(each.status))
     )
 
 
@@ -49,7 +50,7 @@ def numbers_table(report: Report) -> Table:
     rows = [_number_row(report, score, before) for score in report.scores.values()]
     head = ["Number", "Value", "Standard error", "95 % interval", "Better", "Real images"]
     head += ["Fake images", *(("Baseline", "Change") if before else ())]
-    return Table(head, rows, "Numbers; press a heading to sort by it")
+    return Table(head, rows, "With their uncertainty")
 
 
 def paper_table(report: Report) -> Table | None:
@@ -119,17 +120,24 @@ def _number_row(report: Report, score: Score, before: Mapping[str, float]) -> tu
     ]
     if before:
         then = before.get(score.name, math.nan)
-        cells += [Cell.number(then), _change(score, then)]
+        cells += [Cell.number(then), _change(score, then, margin=_margin(report, score))]
     return tuple(cells)
 
 
-def _change(score: Score, before: float) -> Cell:
+def _margin(report: Report, score: Score) -> float:
+    """How far from the baseline is no difference: as it was judged, else two standard errors."""
+    judged = [each.margin for each in report.verdicts if each.score == score.name and each.margin]
+    return judged[0] if judged else 2 * (score.standard_error or 0.0)
+
+
+def _change(score: Score, before: float, *, margin: float) -> Cell:
     """How a number moved, in words too: a colour alone says nothing to some."""
     change = score.value - before
     if not math.isfinite(change) or change == 0:
         return Cell.number(change)
     better = (change < 0) == (score.better == "lower")
-    text = f"{change:+.4g} ({'better' if better else 'worse'})"
+    word = "within the error" if abs(change) <= margin else "better" if better else "worse"
+    text = f"{change:+.4g} ({word})"
     return Cell(text, change, "number")
 
 

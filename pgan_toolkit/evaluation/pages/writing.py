@@ -12,14 +12,14 @@ from pgan_toolkit.evaluation.pages.figures import (
     spectrum_charts,
     swd_chart,
 )
-from pgan_toolkit.evaluation.pages.findings import RULES, find_differences
+from pgan_toolkit.evaluation.pages.findings import RULES
 from pgan_toolkit.evaluation.pages.galleries import (
     missing_gallery,
     neighbour_rows,
     sample_galleries,
     typical_galleries,
 )
-from pgan_toolkit.evaluation.pages.likeness import compare_likeness
+from pgan_toolkit.evaluation.pages.looking import PageLook
 from pgan_toolkit.evaluation.pages.numbers import (
     numbers_table,
     paper_table,
@@ -27,8 +27,6 @@ from pgan_toolkit.evaluation.pages.numbers import (
     verdict_lines,
     verdict_words,
 )
-from pgan_toolkit.evaluation.pages.side import Side, look_at, page_sample
-from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.pages import Chart, render_page, require_jinja, write_page
 
 __all__ = ["report_html", "write_html"]
@@ -39,9 +37,8 @@ _TEMPLATE = "report.html"
 def write_html(
     report: Report,
     path: Path,
+    look: PageLook,
     *,
-    real: ImageStream,
-    fake: ImageStream,
     history: Sequence[Report] = (),
     command: str = "",
 ) -> None:
@@ -54,37 +51,31 @@ def write_html(
     DataError, SetupError
         As `report_html`; or the page cannot be written.
     """
-    page = report_html(report, real=real, fake=fake, history=history, command=command)
-    write_page(path, page)
+    write_page(path, report_html(report, look, history=history, command=command))
 
 
 def report_html(
     report: Report,
+    look: PageLook,
     *,
-    real: ImageStream,
-    fake: ImageStream,
     history: Sequence[Report] = (),
     command: str = "",
-    sides: tuple[Side, Side] | None = None,
 ) -> bytes:
     """Return a report as one HTML page, with the pictures that it is about.
 
-    Up to 2,048 pictures of each side are read for it (128 of 1024x1024), unless they were looked at
-    before. The page stays below 3 MB and asks for nothing from anywhere.
+    The page stays below 3 MB and asks for nothing from anywhere.
 
     Parameters
     ----------
     report : Report
         What was found.
-    real, fake : ImageStream
-        The sets.
+    look : PageLook
+        What looked at the pictures: `EvaluationSettings(onlooker=look)`; for a report that was made
+        before, what `look_at` returns.
     history : sequence of Report
         Earlier reports, oldest first.
     command : str
         What was run, for the page to name.
-    sides : tuple of two Side | None
-        What `SideStatistics` saw of just these two streams, of equally many pictures; None: it is
-        looked at now.
 
     Raises
     ------
@@ -94,24 +85,15 @@ def report_html(
         jinja2 is not installed.
     """
     require_jinja()
-    if sides is None:
-        real, fake = page_sample(real, fake)
-        sides = look_at(real, label="page: real"), look_at(fake, label="page: fake")
-    content = _content(report, (real, fake), sides, history=history)
+    content = _content(report, look, history=history)
     content["protocol"] = protocol_tables(report, command=command)
     return render_page(_TEMPLATE, folder=Path(__file__).parent, content=content)
 
 
-def _content(
-    report: Report,
-    streams: tuple[ImageStream, ImageStream],
-    sides: tuple[Side, Side],
-    *,
-    history: Sequence[Report],
-) -> dict[str, Any]:
-    likeness = compare_likeness(*sides)
+def _content(report: Report, look: PageLook, *, history: Sequence[Report]) -> dict[str, Any]:
+    real, fake = look.real, look.fake
+    sides, likeness = look.sides, look.likeness
     words, kind = verdict_words(report)
-    real, fake = streams
     content = {
         "title": f"{words} {fake.path} against {real.path}",
         "words": words,
@@ -119,12 +101,12 @@ def _content(
         "real": real.path,
         "fake": fake.path,
         "verdicts": verdict_lines(report),
-        "findings": find_differences(*sides, likeness),
+        "findings": look.differences,
         "rules": RULES,
         "looked_at": len(sides[0]),
         "numbers": numbers_table(report),
         "warnings": _warnings(report),
-        "skipped": report.skipped,
+        "skipped": _skipped(report),
         "paper": paper_table(report),
         "swd": swd_chart(report, history=history),
         "spectra": (*spectrum_charts(*sides), *_known(block_chart(*sides))),
@@ -147,6 +129,14 @@ def _content(
 
 def _known(chart: Chart | None) -> tuple[Chart, ...]:
     return () if chart is None else (chart,)
+
+
+def _skipped(report: Report) -> list[tuple[str, str]]:
+    """Metrics that were not measured for one reason, and the reason."""
+    names: dict[str, list[str]] = {}
+    for name, reason in report.skipped.items():
+        names.setdefault(reason, []).append(name)
+    return [(", ".join(group), reason) for reason, group in names.items()]
 
 
 def _warnings(report: Report) -> tuple[str, ...]:

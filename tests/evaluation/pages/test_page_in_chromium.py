@@ -8,7 +8,7 @@ from headless_chromium import Tab, chromium_tab
 from page_sets import HOSTILE, a_report, scenes, write_pictures
 
 from pgan_toolkit.evaluation import ImageStream, StreamSettings
-from pgan_toolkit.evaluation.pages import write_html
+from pgan_toolkit.evaluation.pages import look_at, write_html
 
 pytestmark = pytest.mark.slow
 FIRST_PICTURE = "document.querySelector('button.enlarge')"
@@ -49,7 +49,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     real = write_pictures(folder / "real", scenes(0, 30), name=name)
     fake = write_pictures(folder / "fake", scenes(1, 30) // 2)
     streams = [ImageStream(each, StreamSettings(mode="quiet")) for each in (real, fake)]
-    write_html(a_report(hostile=HOSTILE), folder / "page.html", real=streams[0], fake=streams[1])
+    write_html(a_report(hostile=HOSTILE), folder / "page.html", look_at(*streams))
     return folder / "page.html"
 
 
@@ -150,3 +150,15 @@ def test_all_text_can_be_read(tab: Tab, scheme: str) -> None:
 def test_on_paper_everything_is_open(tab: Tab) -> None:
     tab.call("Page.printToPDF")
     assert tab.run("[...document.querySelectorAll('details')].every(d => d.open)")
+
+
+def test_headings_stand_above_what_they_name(tab: Tab) -> None:
+    """On the side of the column's numbers; on paper nobody is told to press them."""
+    aligned = f"getComputedStyle({HEADING}.querySelector('button')).textAlign"
+    assert tab.run(aligned) == "right"
+    caption = "document.querySelector('table[data-sortable] caption')"
+    hint = f"getComputedStyle({caption}, '::after').content"
+    assert "press a heading" in tab.run(hint)
+    tab.call("Emulation.setEmulatedMedia", media="print")
+    assert tab.run(hint) == "none"
+    tab.call("Emulation.setEmulatedMedia", media="")

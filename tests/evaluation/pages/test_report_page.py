@@ -10,7 +10,7 @@ from page_sets import HOSTILE, a_report, blurred, scenes, write_pictures
 
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.evaluation import ImageStream, StreamSettings
-from pgan_toolkit.evaluation.pages import page_sample, report_html, write_html
+from pgan_toolkit.evaluation.pages import look_at, page_sample, report_html, write_html
 
 QUIET = StreamSettings(mode="quiet", workers=1)
 
@@ -23,7 +23,7 @@ def _streams(folder: Path, fake: np.ndarray, *, name: str = "") -> tuple[ImageSt
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     real, fake = _streams(tmp_path_factory.mktemp("sets"), blurred(scenes(1, 40)))
-    return report_html(a_report(), real=real, fake=fake, command="pgan-toolkit evaluate 'a b'")
+    return report_html(a_report(), look_at(real, fake), command="pgan-toolkit evaluate 'a b'")
 
 
 def test_it_is_one_whole_page(page: bytes) -> None:
@@ -51,7 +51,7 @@ def test_it_says_what_is_wrong_and_how_the_protocol_was_not_followed(page: bytes
 def test_numbers_uncertainty_baseline_paper_and_protocol_stand_on_it(page: bytes) -> None:
     text = " ".join(check_page(page).text.split())
     for expected in (
-        "swd.avg 9.5000 0.3000 9 to 10 lower 40 40 9 +0.5 (worse)",
+        "swd.avg 9.5000 0.3000 9 to 10 lower 40 40 9 +0.5 (within the error)",
         "Paper: CelebA 128x128, best configuration (Table 1 h)",
         "swd.16 7 4.9900 8.7300 4.8700 7.2200",
         "Command pgan-toolkit evaluate 'a b'",
@@ -72,14 +72,14 @@ def test_it_shows_as_many_real_as_fake_samples(page: bytes) -> None:
 def test_no_text_becomes_markup(tmp_path: Path, hostile: str) -> None:
     name = hostile.replace("/", "-")
     real, fake = _streams(tmp_path, scenes(1, 8), name=name)
-    read = check_page(report_html(a_report(hostile=hostile), real=real, fake=fake, command=hostile))
+    read = check_page(report_html(a_report(hostile=hostile), look_at(real, fake), command=hostile))
     assert read.text.count(hostile) >= 8
     assert any(name in (image["alt"] or "") for image in read.all("img"))
 
 
 def test_marks_that_turn_the_text_around_stay_within_their_name(tmp_path: Path) -> None:
     real, fake = _streams(tmp_path, scenes(1, 8), name="\u202egnp.exe")
-    page = report_html(a_report(), real=real, fake=fake).decode()
+    page = report_html(a_report(), look_at(real, fake)).decode()
     assert "<figcaption><bdi>000\u202egnp.exe</bdi>" in page
 
 
@@ -87,7 +87,7 @@ def test_marks_that_turn_the_text_around_stay_within_their_name(tmp_path: Path) 
 def test_sets_of_few_pictures_have_a_page(tmp_path: Path, count: int) -> None:
     real, fake = _streams(tmp_path, scenes(1, count))
     report = replace(a_report(), verdicts=(), scores={}, measured={}, baseline=None)
-    text = check_page(report_html(report, real=real, fake=fake)).text
+    text = check_page(report_html(report, look_at(real, fake))).text
     assert "No conditions were given" in text
     assert "Nothing that these rules look for." in text
 
@@ -95,7 +95,7 @@ def test_sets_of_few_pictures_have_a_page(tmp_path: Path, count: int) -> None:
 def test_pictures_of_several_sizes_have_a_page(tmp_path: Path) -> None:
     real, _ = _streams(tmp_path, scenes(1, 8))
     write_pictures(tmp_path / "fake" / "large", scenes(2, 1, size=300))
-    check_page(report_html(a_report(), real=real, fake=ImageStream(tmp_path / "fake", QUIET)))
+    check_page(report_html(a_report(), look_at(real, ImageStream(tmp_path / "fake", QUIET))))
 
 
 def test_a_sample_is_bounded_and_equal_on_both_sides(tmp_path: Path) -> None:
@@ -106,13 +106,30 @@ def test_a_sample_is_bounded_and_equal_on_both_sides(tmp_path: Path) -> None:
 
 def test_it_is_written_and_a_device_is_refused(tmp_path: Path) -> None:
     real, fake = _streams(tmp_path, scenes(1, 8))
-    write_html(a_report(), tmp_path / "page.html", real=real, fake=fake)
+    write_html(a_report(), tmp_path / "page.html", look_at(real, fake))
     check_page((tmp_path / "page.html").read_bytes())
     with pytest.raises(UsageError, match="device"):
-        write_html(a_report(), Path("/dev/null"), real=real, fake=fake)
+        write_html(a_report(), Path("/dev/null"), look_at(real, fake))
 
 
 def test_the_same_report_gives_the_same_page(tmp_path: Path) -> None:
     real, fake = _streams(tmp_path, scenes(1, 8))
-    pages = {report_html(a_report(), real=real, fake=fake) for _ in range(2)}
+    pages = {report_html(a_report(), look_at(real, fake)) for _ in range(2)}
     assert len(pages) == 1
+
+
+def test_a_change_beyond_what_was_judged_is_named_and_failures_come_first(tmp_path: Path) -> None:
+    real, fake = _streams(tmp_path, scenes(1, 12))
+    report = a_report()
+    [failed] = report.verdicts
+    verdicts = (
+        replace(failed, status="pass", message="first given"),
+        replace(failed, kind="baseline", margin=0.4),
+    )
+    text = " ".join(
+        check_page(
+            report_html(replace(report, verdicts=verdicts), look_at(real, fake))
+        ).text.split()
+    )
+    assert "+0.5 (worse)" in text
+    assert text.index("✗ fail swd.avg") < text.index("first given")
