@@ -185,7 +185,8 @@ class OptimizationSettings:
         Of the moving average of G's weights, a step of G.
     microbatch_size : int
         Pictures a GPU works on at once, where the minibatch has more: gradients are accumulated.
-        0: no limit. Statistics of the minibatch are then those of the microbatch.
+        0: no limit. Statistics of the minibatch are then those of the microbatch; one that would
+        be of a single picture is refused.
     precision : {"auto", "float32", "tf32", "bfloat16"}
         Of convolutions. "auto": tf32 where CUDA has it, else float32.
     """

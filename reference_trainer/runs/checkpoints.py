@@ -98,8 +98,8 @@ class Checkpoints:
     def load(self, path: Path, parts: Parts) -> Saved:
         """Put a checkpoint into the parts, if it is one of this run.
 
-        `output` may have changed, and so may `total_kimg`, `microbatch_size` and `precision`; other
-        settings and the pictures may not. `describe_changes` tells what has.
+        `output` may have changed, and so may `total_kimg`, `minibatch_sizes`, `microbatch_size` and
+        `precision`; other settings and the pictures may not. `describe_changes` tells what has.
 
         Returns
         -------

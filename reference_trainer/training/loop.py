@@ -13,10 +13,11 @@ from pgan_toolkit.errors import DataError, Interrupted
 from pgan_toolkit.metrics import Result
 from pgan_toolkit.runs import StopRequests
 from reference_trainer.configuration import RunSettings
+from reference_trainer.division import divide_minibatch
 from reference_trainer.reals import BatchPlan, RealBatch, RealImages, RealLoader
 from reference_trainer.runs import Checkpoints, TrainingState
 from reference_trainer.sampling import Sampler, SamplerInfo
-from reference_trainer.schedule import Phase, divide_minibatch, phase_at
+from reference_trainer.schedule import Phase, phase_at
 from reference_trainer.training.distributed import World
 from reference_trainer.training.measurements import Measurements
 from reference_trainer.training.memory import enough_memory
@@ -168,8 +169,8 @@ def train_to_end(session: Session, position: Position) -> Position:
     ):
         while position.shown < total:
             phase = phase_at(position.shown, settings)
-            reals = _reals(session, loader, position)
             with _enough_memory(session, phase):
+                reals = _reals(session, loader, position)
                 values = session.step.run(phase, step=position.steps, reals=reals.__next__)
             before, position = position, position.after_step(phase, settings)
             if session.reporter is not None:

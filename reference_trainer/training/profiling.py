@@ -10,8 +10,9 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from reference_trainer.configuration import RunSettings
+from reference_trainer.division import divide_minibatch
 from reference_trainer.reals import BatchPlan, RealBatch, RealLoader
-from reference_trainer.schedule import Phase, divide_minibatch, phase_at, phases
+from reference_trainer.schedule import Phase, phase_at, phases
 from reference_trainer.training.distributed import World, joined_world
 from reference_trainer.training.memory import enough_memory
 from reference_trainer.training.options import RunOptions
