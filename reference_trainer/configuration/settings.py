@@ -115,7 +115,8 @@ class DiscriminatorSettings:
         Gain of the multiplicative Gaussian noise before each 3x3 and 4x4 convolution, whose
         strength is gain max(0, d - 0.5)^2 (appendix B); 0: no noise.
     noise_signal : {"output", "loss"}
-        What d is the running mean of: D's output (paper), or D's loss (program).
+        What d follows: the mean of D's output for reals, whose target is 1 (paper); or D's loss
+        without equation 9's half, clipped to 0..1 (program).
     """
 
     d_map_base: int = 8192
@@ -146,6 +147,8 @@ class LossSettings:
         Gamma of the gradient penalty.
     drift : float
         Weight of the mean square of D's output for reals.
+    fake_weight : float
+        Of what D loses on fakes, beside what it loses on reals; of lsgan only.
     label_weight : float
         Of the cross-entropy of labels, where the run is conditional.
     """
@@ -154,10 +157,11 @@ class LossSettings:
     penalty_weight: float = 10.0
     penalty_target: float = 1.0
     drift: float = 0.001
+    fake_weight: float = 1.0
     label_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("penalty_weight", "drift", "label_weight"):
+        for name in ("penalty_weight", "drift", "fake_weight", "label_weight"):
             _within(self, name, 0, math.inf)
         _above_zero(self, "penalty_target")
 

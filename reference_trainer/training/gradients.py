@@ -132,7 +132,12 @@ class Learner:
         return _Judged(_exact(verdict.scores), None if logits is None else _exact(logits), labels)
 
     def _judge_loss(self, real: _Judged, fake: _Judged) -> Tensor:
-        loss = losses.critic_loss(real.scores, fake.scores, loss=self.settings.loss)
+        loss = losses.critic_loss(
+            real.scores,
+            fake.scores,
+            loss=self.settings.loss,
+            fake_weight=self.settings.fake_weight,
+        )
         if self.settings.drift > 0:
             loss = loss + self.settings.drift * losses.drift_penalty(real.scores)
         return loss + self._label_loss(real) + self._label_loss(fake)

@@ -214,9 +214,14 @@ class TrainingStep:
     def _judge_follows(self, phase: Phase, sums: "_Sums") -> dict[str, Tensor]:
         values = self._apply(self._adam_d, phase, sums.values)
         if self._noise.gain > 0:
-            by_loss = self._settings.discriminator.noise_signal == "loss"
-            self._noise.follow(float(values["d_loss" if by_loss else "d_real"]))
+            self._noise.follow(self._noise_signal(values))
         return values
+
+    def _noise_signal(self, values: Mapping[str, Tensor]) -> float:
+        """Return d of appendix B; waits for the device."""
+        if self._settings.discriminator.noise_signal == "output":
+            return float(values["d_real"])
+        return float((2 * values["d_loss"]).clamp(0, 1))
 
     def _apply(
         self, adam: torch.optim.Adam, phase: Phase, values: Mapping[str, Tensor]
