@@ -7,13 +7,13 @@ from pgan_toolkit.restoration.training.settings import (
     TrainingSettings,
     preset,
 )
-from pgan_toolkit.restoration.training.trainer import RunFolder, train_restorer
+from pgan_toolkit.restoration.training.trainer import RestorerFolder, train_restorer
 
 __all__ = [
     "PRESETS",
     "AdversarialSettings",
     "JpegDegradation",
-    "RunFolder",
+    "RestorerFolder",
     "SuperresDegradation",
     "TrainingSettings",
     "preset",
