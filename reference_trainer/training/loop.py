@@ -160,7 +160,7 @@ def train_to_end(session: Session, position: Position) -> Position:
         The device's memory or the disk is full, or another process has ended.
     """
     settings, world = session.settings, session.world
-    total = settings.schedule.total_kimg * 1000
+    total, begun = settings.schedule.total_kimg * 1000, position
     with (
         StopRequests() as stops,
         RealLoader(
@@ -181,10 +181,18 @@ def train_to_end(session: Session, position: Position) -> Position:
                 raise Interrupted(
                     f"stopped at kimg {position.shown / 1000:,.3f} and saved; {session.go_on()}"
                 )
-    if session.reporter is not None:
-        kimg = position.shown / 1000
-        session.reporter.note(f"{session.checkpoints.folder.path}: trained for {kimg:,.1f} kimg")
+    _tell_end(session, begun, position)
     return position
+
+
+def _tell_end(session: Session, begun: Position, ended: Position) -> None:
+    if session.reporter is None:
+        return
+    kimg = session.reporter.kimg(ended.shown)
+    told = f"trained for {kimg} kimg"
+    if begun == ended:
+        told = f"had come to its end, {kimg} kimg; {session.go_on(' --set total_kimg=...')} longer"
+    session.reporter.note(f"{session.checkpoints.folder.path}: {told}")
 
 
 def is_due(every_kimg: float, before: int, shown: int) -> bool:
@@ -296,7 +304,7 @@ def _save(session: Session, position: Position, results: Mapping[str, Result]) -
         step_state=session.step.state(),
         scores={name: result.value for name, result in results.items()},
         world_size=session.world.size,
-        device=str(session.world.device),
+        device=session.world.device.type,
     )
     session.checkpoints.save(session.step.parts(), state)
 

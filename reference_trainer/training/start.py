@@ -310,6 +310,6 @@ def _tell_changes(session: Session, saved: Saved) -> None:
     if session.reporter is None:
         return
     for change in describe_changes(
-        saved, session.settings, world_size=session.world.size, device=str(session.world.device)
+        saved, session.settings, world_size=session.world.size, device=session.world.device.type
     ):
         session.reporter.note(f"not bit for bit as before: {change}")

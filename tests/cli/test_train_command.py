@@ -175,14 +175,18 @@ def test_a_run_tells_of_itself(reals: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.code, done.out) == (0, "")
     said = done.err.splitlines()
-    assert any(line.startswith("kimg 0.1 of 0.1: 16x16") for line in said)
-    assert said[-2] == f"{out}: trained for 0.1 kimg"
+    assert any(line.startswith("kimg 0.120 of 0.120: 16x16") for line in said)
+    assert said[-2] == f"{out}: trained for 0.120 kimg"
     assert said[-1].startswith("training: 120 reals in ")
+    nothing = train("--resume", out, "--device", "cpu", "--no-cache")
+    assert nothing.code == 0
+    assert "had come to its end, 0.120 kimg" in nothing.err
+    assert "--set total_kimg=..." in nothing.err
     again = train("--resume", out, "--device", "cpu", "--set", "total_kimg=0.136", "--no-cache")
     assert again.code == 0
     assert newest_checkpoint(RunFolder(out)) == RunFolder(out).checkpoint(0.136)
     record = json.loads((out / "run.json").read_text())
-    assert [entry["kimg"] for entry in record["resumed"]] == [0.12]
+    assert [entry["kimg"] for entry in record["resumed"]] == [0.12, 0.12]
 
 
 @pytest.mark.parametrize(("name", "some"), [("log", "d_loss"), ("metrics", "swd")])
