@@ -222,6 +222,23 @@ def test_the_commands_measure_what_the_run_measured(run: Path, reals: Path) -> N
 
 
 @pytest.mark.slow
+def test_larger_reals_are_measured_when_they_are_reduced(tmp_path: Path) -> None:
+    """By the commands that the run's README.txt names."""
+    large, out = write_set(tmp_path / "large", pictures(0, 40, size=32)), tmp_path / "run"
+    done = train(
+        "--preset", "smoke", "--data", large, "--out", out, "--device", "cpu", "--no-cache",
+        *SHORT, "--quiet",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    small = tmp_path / "small.zip"
+    assert run_main("data", "convert", large, small, "--size", 16, "--quiet").code == 0
+    assert "data convert REALS SMALLER --size" in (out / "README.txt").read_text()
+    row = json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])
+    words = ["--images", row["images"], "--no-cache", "--device", "cpu"]
+    assert row["swd"] == pytest.approx(measured("swd", small, out, *words), rel=1e-3)
+
+
+@pytest.mark.slow
 def test_modes_of_a_run_of_digits(tmp_path: Path) -> None:
     data = write_set(tmp_path / "reals", pictures(0, 40, size=32))
     done = train(
