@@ -191,7 +191,8 @@ def _tell_end(session: Session, begun: Position, ended: Position) -> None:
     kimg = session.reporter.kimg(ended.shown)
     told = f"trained for {kimg} kimg"
     if begun == ended:
-        told = f"had come to its end, {kimg} kimg; {session.go_on(' --set total_kimg=...')} longer"
+        longer = session.go_on(" --set total_kimg=...")
+        told = f"is at {kimg} kimg already; to train longer, {longer}"
     session.reporter.note(f"{session.checkpoints.folder.path}: {told}")
 
 

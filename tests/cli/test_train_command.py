@@ -180,7 +180,7 @@ def test_a_run_tells_of_itself(reals: Path, tmp_path: Path) -> None:
     assert said[-1].startswith("training: 120 reals in ")
     nothing = train("--resume", out, "--device", "cpu", "--no-cache")
     assert nothing.code == 0
-    assert "had come to its end, 0.120 kimg" in nothing.err
+    assert "is at 0.120 kimg already; to train longer, go on with" in nothing.err
     assert "--set total_kimg=..." in nothing.err
     again = train("--resume", out, "--device", "cpu", "--set", "total_kimg=0.136", "--no-cache")
     assert again.code == 0
