@@ -17,6 +17,7 @@ from reference_trainer.training.gradients import Learner, Verdict
 from reference_trainer.training.layout import place
 from reference_trainer.training.microbatches import Microbatch, Reals, cut
 from reference_trainer.training.optimizers import Guard, follow, make_adam, reset_adam, update
+from reference_trainer.training.parts import part
 from reference_trainer.training.precision import choose_precision, computing
 
 __all__ = ["Pair", "TrainingStep"]
@@ -122,9 +123,10 @@ class TrainingStep:
                 values |= self._discriminator_update(phase, step * count + repeat, reals())
             values |= self._generator_update(phase, step)
         decay = self._settings.optimization.ema_decay
-        follow(self.generator_ema, self.generator, decay=decay, guard=self._guard)
-        if any(True for _ in self.generator_ema.buffers()):
-            self._measure_average(phase, step)
+        with part("average of G"):
+            follow(self.generator_ema, self.generator, decay=decay, guard=self._guard)
+            if any(True for _ in self.generator_ema.buffers()):
+                self._measure_average(phase, step)
         return values
 
     def finite(self) -> bool:
@@ -232,10 +234,12 @@ class TrainingStep:
         weights = [weight for group in adam.param_groups for weight in group["params"]]
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         means = torch.stack([value.float() for value in values.values()])
-        self._world.average_([*gradients, means])
-        self._guard.look([*gradients, means])
-        update(adam, learning_rate=phase.learning_rate, guard=self._guard)
-        adam.zero_grad(set_to_none=True)
+        with part("mean over processes"):
+            self._world.average_([*gradients, means])
+        with part("Adam"):
+            self._guard.look([*gradients, means])
+            update(adam, learning_rate=phase.learning_rate, guard=self._guard)
+            adam.zero_grad(set_to_none=True)
         return dict(zip(values, means.unbind(), strict=True))
 
     def _cut(self, phase: Phase, number: int, reals: Reals | None) -> Iterator[Microbatch]:

@@ -1,6 +1,7 @@
 """`pgan-toolkit train`: its options, and that other commands take what it leaves."""
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -105,6 +106,9 @@ def test_a_profile_says_where_a_step_goes(reals: Path, tmp_path: Path) -> None:
     assert done.out.startswith("16x16, minibatch 8, float32 on cpu: ")
     assert "s/kimg" in done.out.splitlines()[0]
     assert "waiting for pictures" in done.out.splitlines()[0]
+    shares = re.findall(r"^ *([0-9.]+) %  (.+)$", done.out, re.MULTILINE)
+    assert {"G", "gradient penalty", "fakes for D", "Adam"} < {name for _, name in shares}
+    assert sum(float(share) for share, _ in shares) == pytest.approx(100, abs=1)
     assert "aten::" in done.out
     assert list(tmp_path.iterdir()) == []
 
