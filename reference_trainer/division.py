@@ -82,9 +82,9 @@ def _microbatches(share: int, most: int, *, group: int) -> tuple[int, ...]:
     if equal:
         size = max([size for size in equal if size % group == 0] or equal)
         return (size,) * (share // size)
-    smaller, larger = divmod(share, math.ceil(share / most))
     parts = math.ceil(share / most)
-    return (smaller + 1,) * larger + (smaller,) * (parts - larger)
+    size, larger = divmod(share, parts)
+    return (size + 1,) * larger + (size,) * (parts - larger)
 
 
 def _group(settings: RunSettings) -> int:

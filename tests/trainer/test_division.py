@@ -34,8 +34,8 @@ def test_minibatches_are_shared_alike() -> None:
 def test_microbatches_divide_a_share_into_whole_groups(
     most: int, group: int, microbatch: int
 ) -> None:
-    given = settings(stddev_group=group, microbatch_size=most)
-    found = divide_minibatch(16, given, world_size=1)
+    run = settings(stddev_group=group, microbatch_size=most)
+    found = divide_minibatch(16, run, world_size=1)
     assert found.microbatches == (microbatch,) * (16 // microbatch)
 
 
@@ -52,13 +52,13 @@ def test_what_nothing_divides_is_cut_evenly(
 
 @given(share=st.integers(1, 200), most=st.integers(0, 64), group=st.integers(0, 8))
 def test_parts_add_up_and_fit(share: int, most: int, group: int) -> None:
-    given = replace(
+    run = replace(
         PAPER,
         discriminator=replace(PAPER.discriminator, stddev_group=group),
         optimization=replace(PAPER.optimization, microbatch_size=most),
     )
     try:
-        found = divide_minibatch(2 * share, given, world_size=2)
+        found = divide_minibatch(2 * share, run, world_size=2)
     except UsageError:
         assert share == 1 or most in {1, 2}  # which an odd share cannot be cut into
         return
@@ -74,13 +74,13 @@ def test_a_picture_is_not_left_alone_where_pictures_are_compared(most: int) -> N
     with pytest.raises(UsageError, match=said):
         divide_minibatch(3, settings(microbatch_size=most), world_size=1)
     for other in ("discrimination", "none"):
-        given = settings(microbatch_size=most, minibatch_statistic=other)
+        run = settings(microbatch_size=most, minibatch_statistic=other)
         if other == "none":
             parts = (1, 1, 1) if most == 1 else (2, 1)
-            assert divide_minibatch(3, given, world_size=1).microbatches == parts
+            assert divide_minibatch(3, run, world_size=1).microbatches == parts
         else:
             with pytest.raises(UsageError, match="discrimination compares"):
-                divide_minibatch(3, given, world_size=1)
+                divide_minibatch(3, run, world_size=1)
 
 
 def test_a_gpu_has_more_than_one_picture_where_pictures_are_compared() -> None:
