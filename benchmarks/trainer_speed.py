@@ -30,7 +30,7 @@ from reference_trainer.training import World
 from reference_trainer.training.precision import Precision, computing
 from reference_trainer.training.step import TrainingStep
 
-__all__ = ["PRESET", "measure_speed", "measured_once", "multiply_adds_of_a_real"]
+__all__ = ["PRESET", "measure_speed", "measured_once", "multiply_adds_of_a_real", "step_of"]
 
 PRESET = "celebahq-1024"
 G_PASSES = 4
@@ -140,10 +140,7 @@ def measured_once(settings: Settings) -> dict[str, Any]:
         return _device_rates(device, seconds=settings.seconds)
     phase = _phase(settings.sizes[0])
     count = settings.minibatch_size or phase.minibatch_size
-    pictures = torch.randint(0, 256, (count, 3, phase.resolution, phase.resolution))
-    pictures = pictures.to(device, torch.uint8)
-    load = _plain if settings.one == "plain" else _ours
-    step = load(settings.one, phase, pictures)
+    step = step_of(settings.one, phase.resolution, minibatch_size=count, device=device)
     before_mib = _peak_mib(device)
     return {
         "program": settings.one,
@@ -153,6 +150,32 @@ def measured_once(settings: Settings) -> dict[str, Any]:
         "peak_mib": _peak_mib(device),
         "peak_mib_before": before_mib,
     }
+
+
+def step_of(
+    program: str,
+    resolution: int,
+    *,
+    minibatch_size: int = 0,
+    device: torch.device | str = "cpu",
+) -> Callable[[], object]:
+    """Return what makes a step of a program: "plain", or our precision.
+
+    Parameters
+    ----------
+    program : {"plain", "float32", "tf32", "bfloat16"}
+        Which.
+    resolution : int
+        Pixels.
+    minibatch_size : int
+        0: the paper's.
+    device : torch.device or str
+        Where it computes.
+    """
+    phase = _phase(resolution)
+    count = minibatch_size or phase.minibatch_size
+    pictures = torch.randint(0, 256, (count, 3, resolution, resolution)).to(device, torch.uint8)
+    return (_plain if program == "plain" else _ours)(program, phase, pictures)
 
 
 def _phase(resolution: int) -> Phase:

@@ -123,7 +123,8 @@ def _verify(source: Path, manifest: str | None, quick: bool, quiet: bool) -> Non
     epilog="""\b
 Examples:
   pgan-toolkit data convert celeba_hq celeba_hq.zip
-  pgan-toolkit data convert celeba_hq.zip celeba_hq.h5 --format hdf5-multires""",
+  pgan-toolkit data convert celeba_hq.zip celeba_hq.h5 --format hdf5-multires
+  pgan-toolkit data convert celeba_hq.zip celeba_hq_256.zip --size 256""",
 )
 @_source
 @click.argument("out", type=click.Path(path_type=Path))
@@ -133,10 +134,21 @@ Examples:
     type=click.Choice(FORMAT_NAMES),
     help="Of OUT.  [default: by its extension, else a folder]",
 )
+@click.option(
+    "--size",
+    type=click.IntRange(min=1),
+    help="Reduce squares to so many pixels by means of 2x2, as training does.",
+)
 @_overwrite
 @_quiet
 def _convert(
-    source: Path, out: Path, format_name: "FormatName | None", overwrite: bool, quiet: bool
+    *,
+    source: Path,
+    out: Path,
+    format_name: "FormatName | None",
+    size: int | None,
+    overwrite: bool,
+    quiet: bool,
 ) -> None:
     """Copy SRC to OUT in another format, with pixels, keys, labels and order.
 
@@ -145,7 +157,7 @@ def _convert(
     """
     from pgan_toolkit.storage import convert, guess_format, open_sink, open_source
 
-    opened = open_source(source)
+    opened = _reduced(open_source(source), size)
     chosen = guess_format(out) if format_name is None else format_name
     with (
         open_sink(out, format=chosen, overwrite=overwrite) as sink,
@@ -153,6 +165,14 @@ def _convert(
     ):
         count = convert(opened, sink, advance=bar.advance)
     click.echo(f"{out}: {counted(count, 'picture')} as {chosen}")
+
+
+def _reduced(source: "StoredSource", size: int | None) -> "StoredSource":
+    if size is None:
+        return source
+    from reference_trainer.reals import ReducedSource
+
+    return ReducedSource(source, resolution=size)
 
 
 @data.command(

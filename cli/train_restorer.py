@@ -118,7 +118,7 @@ def train_restorer(  # noqa: PLR0913 - one a option
         mode="quiet" if quiet else "auto",
     )
     if not quiet:
-        beside = f" and {training.RunFolder(out).jpeg_weights}" if jointly else ""
+        beside = f" and {training.RestorerFolder(out).jpeg_weights}" if jointly else ""
         click.echo(f"weights: {weights}{beside}")
 
 

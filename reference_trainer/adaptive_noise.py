@@ -12,7 +12,7 @@ class AdaptiveNoise:
     """Follows a signal of D, and gives the strength of the noise: gain max(0, d_t - 0.5)^2.
 
     d_t = 0.1 d + 0.9 d_(t-1), from 0. The nearer D's output comes to 1, the target for reals, the
-    less stable an LSGAN is.
+    less stable an LSGAN is. What d is, `DiscriminatorSettings.noise_signal` says.
 
     Parameters
     ----------

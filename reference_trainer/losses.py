@@ -24,7 +24,7 @@ __all__ = [
 Loss = Literal["wgan-gp", "lsgan", "gan"]
 
 
-def critic_loss(real: Tensor, fake: Tensor, *, loss: Loss) -> Tensor:
+def critic_loss(real: Tensor, fake: Tensor, *, loss: Loss, fake_weight: float = 1.0) -> Tensor:
     """Return what D is to make small, without penalties.
 
     Parameters
@@ -33,9 +33,12 @@ def critic_loss(real: Tensor, fake: Tensor, *, loss: Loss) -> Tensor:
         D's scores of reals and of fakes.
     loss : {"wgan-gp", "lsgan", "gan"}
         mean D(fake) - mean D(real) (Gulrajani et al. 2017, equation 3);
-        half the mean square of D(real) - 1 and of D(fake) (Mao et al. 2016, equation 9);
+        half the mean square of D(real) - 1 and of D(fake) (Mao et al. 2016, equation 9, where reals
+        have the label 1 and fakes 0);
         mean -log s(D(real)) - log(1 - s(D(fake))) with the logistic function s (Goodfellow et al.
         2014, equation 1).
+    fake_weight : float
+        Of the fakes' part of lsgan's loss.
 
     Returns
     -------
@@ -44,7 +47,7 @@ def critic_loss(real: Tensor, fake: Tensor, *, loss: Loss) -> Tensor:
     if loss == "wgan-gp":
         return fake.mean() - real.mean()
     if loss == "lsgan":
-        return ((real - 1).square().mean() + fake.square().mean()) / 2
+        return ((real - 1).square().mean() + fake_weight * fake.square().mean()) / 2
     return functional.softplus(-real).mean() + functional.softplus(fake).mean()
 
 

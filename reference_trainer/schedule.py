@@ -12,15 +12,7 @@ from dataclasses import dataclass
 from pgan_toolkit.errors import UsageError
 from reference_trainer.configuration.settings import RunSettings
 
-__all__ = [
-    "Division",
-    "Phase",
-    "Stretch",
-    "check_divisions",
-    "divide_minibatch",
-    "phase_at",
-    "phases",
-]
+__all__ = ["Phase", "Stretch", "phase_at", "phases"]
 
 
 @dataclass(frozen=True)
@@ -77,22 +69,6 @@ class Stretch:
     fading: bool
 
 
-@dataclass(frozen=True)
-class Division:
-    """How the GPUs share a minibatch.
-
-    Attributes
-    ----------
-    share : int
-        Pictures of each GPU.
-    microbatch : int
-        Pictures that it works on at once; divides the share.
-    """
-
-    share: int
-    microbatch: int
-
-
 def phase_at(shown: int, settings: RunSettings) -> Phase:
     """Return the phase of the step that begins after `shown` reals.
 
@@ -146,59 +122,6 @@ def phases(settings: RunSettings) -> tuple[Stretch, ...]:
         for start, end, resolution, fading in _bounds(settings)
         if start < min(end, total)
     )
-
-
-def divide_minibatch(minibatch_size: int, settings: RunSettings, *, world_size: int) -> Division:
-    """Divide a minibatch over the GPUs, and each share into microbatches.
-
-    Every GPU takes the same number, and works on the most of them at once that divide that number
-    and do not exceed `microbatch_size`; where the standard deviation of a minibatch is over groups
-    (`stddev_group`), whole groups at a time if there is such a number.
-
-    Parameters
-    ----------
-    minibatch_size : int
-        Over all GPUs.
-    settings : RunSettings
-        Of the run.
-    world_size : int
-        GPUs.
-
-    Raises
-    ------
-    UsageError
-        The minibatch does not divide over the GPUs.
-    """
-    if minibatch_size % world_size:
-        lower = minibatch_size // world_size * world_size
-        fitting = f"{lower} or {lower + world_size}" if lower else f"{world_size}"
-        raise UsageError(
-            f"a minibatch of {minibatch_size} does not divide over {world_size} GPUs: set "
-            f"minibatch_size and minibatch_sizes to multiples of {world_size} ({fitting}), or use "
-            "another number of GPUs"
-        )
-    share = minibatch_size // world_size
-    most = settings.optimization.microbatch_size or share
-    fitting_sizes = [size for size in range(1, min(most, share) + 1) if share % size == 0]
-    whole_groups = [size for size in fitting_sizes if size % _group(settings) == 0]
-    return Division(share=share, microbatch=max(whole_groups or fitting_sizes))
-
-
-def check_divisions(settings: RunSettings, *, world_size: int) -> None:
-    """See that every minibatch of a run can be divided over so many GPUs.
-
-    Raises
-    ------
-    UsageError
-        One cannot.
-    """
-    for size in sorted({stretch.minibatch_size for stretch in phases(settings)}):
-        divide_minibatch(size, settings, world_size=world_size)
-
-
-def _group(settings: RunSettings) -> int:
-    judge = settings.discriminator
-    return max(judge.stddev_group, 1) if judge.minibatch_statistic == "stddev" else 1
 
 
 def _doublings(settings: RunSettings) -> int:

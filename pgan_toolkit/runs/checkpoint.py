@@ -209,6 +209,6 @@ def _not_written(path: Path, size: int, error: OSError) -> str:
     remedy = "make room there" if error.errno in _FULL_DISK else "make the folder writable"
     return (
         f"{path}: the checkpoint could not be written ({error.strerror or error}; it takes "
-        f"{size / 1e6:,.1f} MB{room}); what was saved before is untouched. {remedy}, then resume "
+        f"{size / 1e6:,.1f} MB{room}); what was saved before is untouched: {remedy}, then resume "
         "the run (--resume)"
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pgan_toolkit.errors import UsageError
+from reference_trainer.configuration.ranges import above_zero, at_least_one, within
 
 __all__ = [
     "Architecture",
@@ -92,8 +93,8 @@ class GeneratorSettings:
     leak: float = 0.2
 
     def __post_init__(self) -> None:
-        _at_least_one(self, "latent_size", "g_map_base", "g_map_most")
-        _within(self, "leak", 0, 1)
+        at_least_one(self, "latent_size", "g_map_base", "g_map_most")
+        within(self, "leak", 0, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +116,8 @@ class DiscriminatorSettings:
         Gain of the multiplicative Gaussian noise before each 3x3 and 4x4 convolution, whose
         strength is gain max(0, d - 0.5)^2 (appendix B); 0: no noise.
     noise_signal : {"output", "loss"}
-        What d is the running mean of: D's output (paper), or D's loss (program).
+        What d follows: the mean of D's output for reals, whose target is 1 (paper); or D's loss
+        without equation 9's half, clipped to 0..1 (program).
     """
 
     d_map_base: int = 8192
@@ -127,9 +129,9 @@ class DiscriminatorSettings:
     noise_signal: Literal["output", "loss"] = "output"
 
     def __post_init__(self) -> None:
-        _at_least_one(self, "d_map_base", "d_map_most")
-        _within(self, "stddev_group", 0, math.inf)
-        _within(self, "noise", 0, math.inf)
+        at_least_one(self, "d_map_base", "d_map_most")
+        within(self, "stddev_group", 0, math.inf)
+        within(self, "noise", 0, math.inf)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +148,8 @@ class LossSettings:
         Gamma of the gradient penalty.
     drift : float
         Weight of the mean square of D's output for reals.
+    fake_weight : float
+        Of what D loses on fakes, beside what it loses on reals; of lsgan only.
     label_weight : float
         Of the cross-entropy of labels, where the run is conditional.
     """
@@ -154,12 +158,13 @@ class LossSettings:
     penalty_weight: float = 10.0
     penalty_target: float = 1.0
     drift: float = 0.001
+    fake_weight: float = 1.0
     label_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("penalty_weight", "drift", "label_weight"):
-            _within(self, name, 0, math.inf)
-        _above_zero(self, "penalty_target")
+        for name in ("penalty_weight", "drift", "fake_weight", "label_weight"):
+            within(self, name, 0, math.inf)
+        above_zero(self, "penalty_target")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +190,8 @@ class OptimizationSettings:
         Of the moving average of G's weights, a step of G.
     microbatch_size : int
         Pictures a GPU works on at once, where the minibatch has more: gradients are accumulated.
-        0: no limit. Statistics of the minibatch are then those of the microbatch.
+        0: no limit. Statistics of the minibatch are then those of the microbatch; one that would
+        be of a single picture is refused.
     precision : {"auto", "float32", "tf32", "bfloat16"}
         Of convolutions. "auto": tf32 where CUDA has it, else float32.
     """
@@ -203,16 +209,16 @@ class OptimizationSettings:
     precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
 
     def __post_init__(self) -> None:
-        _above_zero(self, "learning_rate", "epsilon")
+        above_zero(self, "learning_rate", "epsilon")
         for resolution, rate in self.learning_rates.items():
             if not 0 < rate < math.inf:
                 raise UsageError(f"learning_rates: {rate} at {resolution}: expected more than 0")
-        _at_least_one(self, "discriminator_steps")
+        at_least_one(self, "discriminator_steps")
         for name in ("beta1", "beta2", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name}={getattr(self, name)}: expected 0 or more, below 1")
         for name in ("rampup_kimg", "microbatch_size"):
-            _within(self, name, 0, math.inf)
+            within(self, name, 0, math.inf)
         if self.joint_update and self.discriminator_steps != 1:
             raise UsageError("joint_update=true: expected discriminator_steps=1")
 
@@ -249,10 +255,10 @@ class ScheduleSettings:
     minibatch_sizes: Mapping[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _above_zero(self, "total_kimg")
-        _at_least_one(self, "minibatch_size")
+        above_zero(self, "total_kimg")
+        at_least_one(self, "minibatch_size")
         for name in ("stable_kimg", "fade_kimg"):
-            _within(self, name, 0, math.inf)
+            within(self, name, 0, math.inf)
         if self.growing and not self.stable_kimg + self.fade_kimg > 0:
             raise UsageError("stable_kimg=0 and fade_kimg=0: expected one of them above 0")
         for resolution, size in self.minibatch_sizes.items():
@@ -294,10 +300,10 @@ class OutputSettings:
     metrics: tuple[Literal["swd", "ms-ssim", "modes"], ...] = ("swd", "ms-ssim")
 
     def __post_init__(self) -> None:
-        _above_zero(self, "tick_kimg", "checkpoint_kimg", "picture_kimg")
-        _within(self, "metrics_kimg", 0, math.inf)
-        _at_least_one(self, "keep_checkpoints")
-        _within(self, "metrics_images", 2, math.inf)
+        above_zero(self, "tick_kimg", "checkpoint_kimg", "picture_kimg")
+        within(self, "metrics_kimg", 0, math.inf)
+        at_least_one(self, "keep_checkpoints")
+        within(self, "metrics_images", 2, math.inf)
         if not re.fullmatch(r"[1-9][0-9]*x[1-9][0-9]*", self.grid):
             raise UsageError(f'grid={self.grid}: expected columns and rows, such as "8x4"')
         if len(set(self.metrics)) < len(self.metrics):
@@ -337,8 +343,8 @@ class RunSettings:
     output: OutputSettings = field(default_factory=OutputSettings)
 
     def __post_init__(self) -> None:
-        _at_least_one(self, "gpus")
-        _within(self, "seed", 0, math.inf)
+        at_least_one(self, "gpus")
+        within(self, "seed", 0, math.inf)
         if not self.preset or not self.preset.isprintable():
             raise UsageError(f"preset={self.preset!r}: expected a name of printable characters")
         self._check_growth()
@@ -375,21 +381,3 @@ class RunSettings:
             raise UsageError("conditional=true: expected architecture=table2")
         if self.discriminator.noise and self.loss.loss != "lsgan":
             raise UsageError(f"noise={self.discriminator.noise}: expected loss=lsgan, or noise=0")
-
-
-def _at_least_one(settings: object, *names: str) -> None:
-    for name in names:
-        _within(settings, name, 1, math.inf)
-
-
-def _within(settings: object, name: str, low: float, high: float) -> None:
-    value = getattr(settings, name)
-    if not low <= value <= high or value == math.inf:
-        bound = f"{low} or more" if high == math.inf else f"{low} to {high}"
-        raise UsageError(f"{name}={value}: expected {bound}")
-
-
-def _above_zero(settings: object, *names: str) -> None:
-    for name in names:
-        if not 0 < getattr(settings, name) < math.inf:
-            raise UsageError(f"{name}={getattr(settings, name)}: expected a number above 0")

@@ -1,6 +1,6 @@
 """The discriminator: the generator's mirror image, with one number at its end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -76,6 +76,12 @@ class Discriminator(nn.Module):
         self.blocks = nn.ModuleDict({str(size): block for size, block in blocks.items()})
         self.end = end
         self.dense = dense
+
+    def parts(self) -> Iterator[tuple[int, nn.Module]]:
+        """Yield each block, the end too, and the side of the maps that it works on, pixels."""
+        for size, block in self.blocks.items():
+            yield int(size), block
+        yield 4, self.end
 
     if TYPE_CHECKING:
         __call__: Callable[..., Critique]

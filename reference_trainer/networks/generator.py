@@ -1,6 +1,6 @@
 """The generator: blocks that double the resolution, and where pictures come out of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -48,6 +48,11 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleDict({str(size): block for size, block in blocks.items()})
         self.to_rgb = nn.ModuleDict({str(size): layer for size, layer in to_rgb.items()})
         self.normalize_latents, self.output = normalize_latents, output
+
+    def parts(self) -> Iterator[tuple[int, nn.Module]]:
+        """Yield each block and the side of the maps that it works on, pixels."""
+        for size, block in self.blocks.items():
+            yield int(size), block
 
     if TYPE_CHECKING:
         __call__: Callable[..., Tensor]

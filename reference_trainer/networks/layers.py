@@ -199,6 +199,8 @@ class ConvLayer(_WeightedLayer):
         Pixels.
     exact : bool
         Whether it computes in its own type in autocast too: for pictures that come out.
+    layout : torch.memory_format, or None
+        That it computes in; None: that of what comes in.
     """
 
     def __init__(
@@ -214,6 +216,12 @@ class ConvLayer(_WeightedLayer):
         shape, fan_in = (maps, inputs, kernel, kernel), inputs * kernel**2
         super().__init__(shape, maps=maps, fan_in=fan_in, gain=gain, style=style)
         self.title, self.kernel, self.exact = f"Conv {kernel}x{kernel}", kernel, exact
+        self.layout: torch.memory_format | None = None
+
+    def lay_out(self, layout: torch.memory_format) -> None:
+        """Keep the weights, and compute, in this memory format."""
+        self.weight.data = self.weight.data.contiguous(memory_format=layout)
+        self.layout = layout
 
     def forward(self, values: Tensor) -> Tensor:
         """Take float (N, inputs, H, W) and return (N, maps, H, W), or (N, maps, 1, 1)."""
@@ -224,6 +232,8 @@ class ConvLayer(_WeightedLayer):
 
     def _convolved(self, values: Tensor) -> Tensor:
         padding = 1 if self.kernel == 3 else 0
+        if self.layout is not None:
+            values = values.contiguous(memory_format=self.layout)
         weight = self.scaled_weight()
         return self.finished(functional.conv2d(values, weight, self.bias, padding=padding))
 

@@ -88,7 +88,8 @@ class SquareReader:
         if height != width:
             raise DataError(
                 f"{found}, not square; expected {sides} pixels a side: crop the pictures first "
-                "(faces in the wild: `pgan-toolkit build-celebahq`)"
+                "(faces in the wild: `pgan-toolkit build-celebahq`; CelebA's aligned pictures: "
+                "`pgan-toolkit data prepare celeba`)"
             )
         if height < wanted:
             raise DataError(

@@ -68,7 +68,8 @@ class Checkpoints:
         """Write a checkpoint, and remove those that need not stay.
 
         Those later than it come from before the run was resumed from an older one: they are moved
-        to `RunFolder.left_behind`. Needs room for one checkpoint more than stay.
+        to `RunFolder.left_behind`. Needs room for one checkpoint more than stay: where fewer are to
+        stay than before, the others make room first.
 
         Parameters
         ----------
@@ -90,16 +91,17 @@ class Checkpoints:
         path = self.folder.checkpoint(state.kimg)
         saved = Saved(state=state, settings=self._settings, data=self._data)
         self._remove_partial()
+        self._remove_old(path)
         save_checkpoint(path, parts, kind=_KIND, state=saved.as_json())
         self._leave_behind(path)
-        self._remove_old()
+        self._remove_old(path)
         return path
 
     def load(self, path: Path, parts: Parts) -> Saved:
         """Put a checkpoint into the parts, if it is one of this run.
 
-        `output` may have changed, and so may `total_kimg`, `microbatch_size` and `precision`; other
-        settings and the pictures may not. `describe_changes` tells what has.
+        `output` may have changed, and so may `total_kimg`, `minibatch_sizes`, `microbatch_size` and
+        `precision`; other settings and the pictures may not. `describe_changes` tells what has.
 
         Returns
         -------
@@ -159,8 +161,8 @@ class Checkpoints:
         for path in later:
             path.replace(self.folder.left_behind / path.name)
 
-    def _remove_old(self) -> None:
-        found = _found(self.folder)
+    def _remove_old(self, newest: Path) -> None:
+        found = [path for path in _found(self.folder) if _images(path) <= _images(newest)]
         kept = {*found[-self._settings.output.keep_checkpoints :], _best(found)}
         for path in found:
             if path not in kept:

@@ -41,6 +41,8 @@ From an older state:          pgan-toolkit train --resume FOLDER --checkpoint FI
 Pictures of it:               pgan-toolkit generate FOLDER --grid 8x4 --out grid.png
 How it grew:                  pgan-toolkit timelapse FOLDER --out growth.mp4
 What it is worth:             pgan-toolkit swd REALS FOLDER
+  after reducing REALS that are larger than this run's pictures, as it did:
+                              pgan-toolkit data convert REALS SMALLER --size PIXELS
 
 A checkpoint is a safetensors file, which other programs can read. generator_ema/... is the average
 generator, whose pictures are meant wherever this run's pictures are spoken of.

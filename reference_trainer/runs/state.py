@@ -20,8 +20,14 @@ __all__ = [
     "saved_of",
 ]
 
-_MAY_CHANGE = {"schedule.total_kimg", "optimization.microbatch_size", "optimization.precision"}
-"""How long, how a minibatch is cut and how numbers are rounded. `output` may change as a whole."""
+_MAY_CHANGE = {
+    "schedule.total_kimg",
+    "schedule.minibatch_sizes",
+    "optimization.microbatch_size",
+    "optimization.precision",
+}
+"""How long, and what a resolution that does not fit into memory asks for. `output` may change as a
+whole."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -159,7 +159,7 @@ def joined_world(device: str = "auto", *, timeout_s: float = _TIMEOUT_S) -> Iter
     """
     size, rank = _variable("WORLD_SIZE", 1), _variable("RANK", 0)
     if size == 1:
-        yield World(device=find_device(device))
+        yield World(device=_entered(find_device(device)))
         return
     if not 0 <= rank < size:
         raise UsageError(f"RANK={rank}: expected 0 to {size - 1}, as WORLD_SIZE={size}")
@@ -203,7 +203,14 @@ def _own_device(name: str, local_rank: int) -> torch.device:
             f"LOCAL_RANK={local_rank}: there are {torch.cuda.device_count()} GPUs here; start as "
             "many processes by torchrun --nproc-per-node, or use --device cpu"
         )
-    own = torch.device("cuda", local_rank)
+    return _entered(torch.device("cuda", local_rank))
+
+
+def _entered(device: torch.device) -> torch.device:
+    """Make a GPU the process's current one: what names no device, as pinned memory, goes by it."""
+    if device.type != "cuda":
+        return device
+    own = torch.device("cuda", device.index or 0)
     torch.cuda.set_device(own)
     return own
 

@@ -16,6 +16,7 @@ from pgan_toolkit.errors import DataError
 from reference_trainer import losses
 from reference_trainer.configuration.settings import LossSettings
 from reference_trainer.training.microbatches import Microbatch
+from reference_trainer.training.parts import part
 from reference_trainer.training.precision import derivable_twice
 
 __all__ = ["Judge", "Learner", "Painter", "Verdict"]
@@ -81,35 +82,39 @@ class Learner:
 
     def discriminator(self, batch: Microbatch) -> dict[str, Tensor]:
         """Add D's gradients."""
-        with torch.no_grad():
+        with part("fakes for D"), torch.no_grad():
             fakes = self.painter(batch.latents, batch.labels)
-        fake = self._judged(fakes, batch.labels)
+        with part("D on fakes"):
+            fake = self._judged(fakes, batch.labels)
         return self._judge_learns(batch, fakes, fake)
 
     def generator(self, batch: Microbatch) -> dict[str, Tensor]:
         """Add G's gradients."""
-        fake = self._judged(self.painter(batch.latents, batch.labels), batch.labels)
-        loss = self._painter_loss(fake)
-        _backward(loss * batch.part, self.painter_weights)
+        with part("G"):
+            fake = self._judged(self.painter(batch.latents, batch.labels), batch.labels)
+            loss = self._painter_loss(fake)
+            _backward(loss * batch.part, self.painter_weights)
         return _noted(batch, g_loss=loss)
 
     def both(self, batch: Microbatch) -> dict[str, Tensor]:
         """Add both networks' gradients, from the same fakes and one verdict on them."""
-        fakes = self.painter(batch.latents, batch.labels)
-        shown = fakes.detach().requires_grad_()
-        fake = self._judged(shown, batch.labels)
-        loss = self._painter_loss(fake)
-        (wanted,) = torch.autograd.grad(loss * batch.part, shown, retain_graph=True)
-        torch.autograd.backward(fakes, wanted, inputs=self.painter_weights)
+        with part("G, and D on fakes"):
+            fakes = self.painter(batch.latents, batch.labels)
+            shown = fakes.detach().requires_grad_()
+            fake = self._judged(shown, batch.labels)
+            loss = self._painter_loss(fake)
+            (wanted,) = torch.autograd.grad(loss * batch.part, shown, retain_graph=True)
+            torch.autograd.backward(fakes, wanted, inputs=self.painter_weights)
         return self._judge_learns(batch, shown.detach(), fake) | _noted(batch, g_loss=loss)
 
     def _judge_learns(self, batch: Microbatch, fakes: Tensor, fake: _Judged) -> dict[str, Tensor]:
         reals, mixing = batch.reals, batch.mixing
         if reals is None or mixing is None:
             raise DataError("the discriminator learns from reals too: expected a batch with reals")
-        real = self._judged(reals, batch.real_labels)
-        loss = self._judge_loss(real, fake)
-        _backward(loss * batch.part, self.judge_weights)
+        with part("D on reals, and its way back"):
+            real = self._judged(reals, batch.real_labels)
+            loss = self._judge_loss(real, fake)
+            _backward(loss * batch.part, self.judge_weights)
         noted = _noted(batch, d_loss=loss, d_real=real.scores.mean(), d_fake=fake.scores.mean())
         if self.settings.loss != "wgan-gp" or self.settings.penalty_weight == 0:
             return noted
@@ -118,7 +123,7 @@ class Learner:
         )
 
     def _judge_is_smoothed(self, batch: Microbatch, mixed: Tensor) -> dict[str, Tensor]:
-        with derivable_twice(mixed):
+        with part("gradient penalty"), derivable_twice(mixed):
             norms = losses.gradient_norms(_exact(self.judge(mixed).scores), mixed)
             penalty = losses.gradient_penalty(
                 norms, weight=self.settings.penalty_weight, target=self.settings.penalty_target
@@ -132,7 +137,12 @@ class Learner:
         return _Judged(_exact(verdict.scores), None if logits is None else _exact(logits), labels)
 
     def _judge_loss(self, real: _Judged, fake: _Judged) -> Tensor:
-        loss = losses.critic_loss(real.scores, fake.scores, loss=self.settings.loss)
+        loss = losses.critic_loss(
+            real.scores,
+            fake.scores,
+            loss=self.settings.loss,
+            fake_weight=self.settings.fake_weight,
+        )
         if self.settings.drift > 0:
             loss = loss + self.settings.drift * losses.drift_penalty(real.scores)
         return loss + self._label_loss(real) + self._label_loss(fake)

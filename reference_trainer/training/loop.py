@@ -13,10 +13,11 @@ from pgan_toolkit.errors import DataError, Interrupted
 from pgan_toolkit.metrics import Result
 from pgan_toolkit.runs import StopRequests
 from reference_trainer.configuration import RunSettings
+from reference_trainer.division import divide_minibatch
 from reference_trainer.reals import BatchPlan, RealBatch, RealImages, RealLoader
 from reference_trainer.runs import Checkpoints, TrainingState
 from reference_trainer.sampling import Sampler, SamplerInfo
-from reference_trainer.schedule import Phase, divide_minibatch, phase_at
+from reference_trainer.schedule import Phase, phase_at
 from reference_trainer.training.distributed import World
 from reference_trainer.training.measurements import Measurements
 from reference_trainer.training.memory import enough_memory
@@ -159,7 +160,7 @@ def train_to_end(session: Session, position: Position) -> Position:
         The device's memory or the disk is full, or another process has ended.
     """
     settings, world = session.settings, session.world
-    total = settings.schedule.total_kimg * 1000
+    total, begun = settings.schedule.total_kimg * 1000, position
     with (
         StopRequests() as stops,
         RealLoader(
@@ -168,8 +169,8 @@ def train_to_end(session: Session, position: Position) -> Position:
     ):
         while position.shown < total:
             phase = phase_at(position.shown, settings)
-            reals = _reals(session, loader, position)
             with _enough_memory(session, phase):
+                reals = _reals(session, loader, position)
                 values = session.step.run(phase, step=position.steps, reals=reals.__next__)
             before, position = position, position.after_step(phase, settings)
             if session.reporter is not None:
@@ -180,10 +181,19 @@ def train_to_end(session: Session, position: Position) -> Position:
                 raise Interrupted(
                     f"stopped at kimg {position.shown / 1000:,.3f} and saved; {session.go_on()}"
                 )
-    if session.reporter is not None:
-        kimg = position.shown / 1000
-        session.reporter.note(f"{session.checkpoints.folder.path}: trained for {kimg:,.1f} kimg")
+    _tell_end(session, begun, position)
     return position
+
+
+def _tell_end(session: Session, begun: Position, ended: Position) -> None:
+    if session.reporter is None:
+        return
+    kimg = session.reporter.kimg(ended.shown)
+    told = f"trained for {kimg} kimg"
+    if begun == ended:
+        longer = session.go_on(" --set total_kimg=...")
+        told = f"is at {kimg} kimg already; to train longer, {longer}"
+    session.reporter.note(f"{session.checkpoints.folder.path}: {told}")
 
 
 def is_due(every_kimg: float, before: int, shown: int) -> bool:
@@ -295,7 +305,7 @@ def _save(session: Session, position: Position, results: Mapping[str, Result]) -
         step_state=session.step.state(),
         scores={name: result.value for name, result in results.items()},
         world_size=session.world.size,
-        device=str(session.world.device),
+        device=session.world.device.type,
     )
     session.checkpoints.save(session.step.parts(), state)
 

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from pgan_toolkit.errors import DataError
 from reference_trainer.configuration.settings import RunSettings
+from reference_trainer.division import divide_minibatch
 from reference_trainer.reals.reduction import cross_fade
-from reference_trainer.schedule import Phase, divide_minibatch
+from reference_trainer.schedule import Phase
 from reference_trainer.training.distributed import World
 from reference_trainer.training.latents import Draws
 
@@ -105,10 +106,12 @@ def cut(
     mixing = None if reals is None else draws.uniform("mixing of reals and fakes")
     if reals is not None:
         _check(reals, division.share, phase.resolution)
-    for first in range(0, division.share, division.microbatch):
-        rows = slice(first, first + division.microbatch)
+    first = 0
+    for size in division.microbatches:
+        rows = slice(first, first + size)
+        first += size
         yield Microbatch(
-            part=division.microbatch / division.share,
+            part=size / division.share,
             latents=latents[rows],
             labels=None if labels is None else labels[rows],
             mixing=None if mixing is None else mixing[rows],

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 
 from reference_trainer.configuration import RunSettings
+from reference_trainer.division import divide_minibatch
 from reference_trainer.networks import LayerRow, Networks, build_networks, describe
-from reference_trainer.schedule import Stretch, divide_minibatch, phases
+from reference_trainer.schedule import Stretch, phases
 
 __all__ = ["describe_run"]
 
@@ -54,7 +55,7 @@ def _stretch_row(stretch: Stretch, settings: RunSettings, world_size: int) -> tu
         f"{stretch.resolution}x{stretch.resolution}",
         "fading in" if stretch.fading else "stable",
         str(stretch.minibatch_size),
-        str(division.microbatch),
+        str(division.most_at_once),
         f"{stretch.learning_rate:g}",
     )
 

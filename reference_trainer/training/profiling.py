@@ -10,11 +10,13 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from reference_trainer.configuration import RunSettings
+from reference_trainer.division import divide_minibatch
 from reference_trainer.reals import BatchPlan, RealBatch, RealLoader
-from reference_trainer.schedule import Phase, divide_minibatch, phase_at, phases
+from reference_trainer.schedule import Phase, phase_at, phases
 from reference_trainer.training.distributed import World, joined_world
 from reference_trainer.training.memory import enough_memory
 from reference_trainer.training.options import RunOptions
+from reference_trainer.training.parts import PREFIX
 from reference_trainer.training.start import check_reals, prepared_step
 from reference_trainer.training.step import TrainingStep
 
@@ -55,8 +57,9 @@ def profile_steps(settings: RunSettings, *, data: Path, steps: int, options: Run
     Returns
     -------
     str
-        Milliseconds a step, seconds a kimg, the share in which the step waited for pictures, and
-        the operations that took most of the time.
+        Milliseconds a step, seconds a kimg, the share in which the step waited for pictures, the
+        shares of its parts, and the operations that took most of the time. Parts are timed by the
+        CPU's clock: on a GPU that is the time in which they are launched.
 
     Raises
     ------
@@ -85,8 +88,18 @@ def profile_steps(settings: RunSettings, *, data: Path, steps: int, options: Run
         f"{phase.resolution}x{phase.resolution}, minibatch {phase.minibatch_size}, "
         f"{step.precision} on {world.device}: {1000 * seconds / steps:.1f} ms a step, "
         f"{1000 * seconds / shown:.2f} s/kimg, {100 * waited_s / seconds:.1f} % of it waiting for "
-        f"pictures\n"
-        f"{operations}"
+        f"pictures\n\n{_parts(trace)}\n\n{operations}"
+    )
+
+
+def _parts(trace: profile) -> str:
+    """Each part's share of the time of all parts, most first."""
+    found = [event for event in trace.key_averages() if event.key.startswith(PREFIX)]
+    found.sort(key=lambda event: event.cpu_time_total, reverse=True)
+    total = max(sum(event.cpu_time_total for event in found), 1e-9)
+    return "\n".join(
+        f"{100 * event.cpu_time_total / total:5.1f} %  {event.key.removeprefix(PREFIX)}"
+        for event in found
     )
 
 

@@ -24,6 +24,7 @@ from reference_trainer.training.options import RunOptions
 __all__ = ["Reporter"]
 
 _GIB = 1 << 30
+_SHORT_RUN = 10_000  # reals: up to there a kimg is told with its thousandths
 
 
 class Reporter:
@@ -56,6 +57,7 @@ class Reporter:
         options: RunOptions,
     ) -> None:
         self._folder, self._device = folder, device
+        self._digits = 3 if total <= _SHORT_RUN else 1
         self.grid = parse_grid(grid)
         self._log = _open_log(folder.log, shown=shown, options=options, folder=folder)
         self._metrics = _open_log(folder.metrics, shown=shown, options=options, folder=folder)
@@ -75,6 +77,10 @@ class Reporter:
         trace: TracebackType | None,
     ) -> None:
         self._stack.__exit__(kind, error, trace)
+
+    def kimg(self, reals: int) -> str:
+        """Return thousands of reals as they are shown."""
+        return f"{reals / 1000:,.{self._digits}f}"
 
     def step(self, losses: Mapping[str, Tensor], *, reals: int) -> None:
         """Count a step; its losses are fetched from the device at the next tick."""
@@ -136,7 +142,7 @@ class Reporter:
             row["images"] = max(result.images.values())
         self._metrics.write(row, at=shown / 1000)
         values = ", ".join(f"{name} {result.value:.4g}" for name, result in results.items())
-        self.note(f"kimg {shown / 1000:,.1f}: {values} ({row.get('images', 0):,.0f} images)")
+        self.note(f"kimg {self.kimg(shown)}: {values} ({row.get('images', 0):,.0f} images)")
 
     def pictures(self, images: Tensor, *, shown: int) -> None:
         """Write the grid of fakes of the fixed latents, uint8 (N, 3, H, W)."""
@@ -159,7 +165,7 @@ class Reporter:
         fading = f", alpha {row['alpha']:.2f}" if row["alpha"] < 1 else ""
         losses = ", ".join(f"{name} {row[name]:.3g}" for name in ("d_loss", "g_loss"))
         return (
-            f"kimg {shown / 1000:,.1f} of {(self._bar.total or 0) / 1000:,.1f}: {size}{fading}, "
+            f"kimg {self.kimg(shown)} of {self.kimg(self._bar.total or 0)}: {size}{fading}, "
             f"{losses}, {row['sec_per_kimg']:.3g} s/kimg, {row['peak_memory_gib']:.1f} GiB"
         )
 

@@ -14,6 +14,7 @@ from pgan_toolkit.randomness import generator
 from pgan_toolkit.runs import pictures_digest
 from pgan_toolkit.storage import StoredSource, open_source
 from reference_trainer.configuration import RunSettings, change_settings, read_settings
+from reference_trainer.division import check_divisions
 from reference_trainer.networks import build_networks
 from reference_trainer.reals import RealImages
 from reference_trainer.runs import (
@@ -29,7 +30,7 @@ from reference_trainer.runs import (
     read_data_facts,
 )
 from reference_trainer.sampling import parse_grid
-from reference_trainer.schedule import check_divisions, phases
+from reference_trainer.schedule import phases
 from reference_trainer.training.distributed import World, joined_world, module_digest
 from reference_trainer.training.loop import Position, Session, begin, train_to_end
 from reference_trainer.training.measurements import Measurements, check_measurable
@@ -105,8 +106,8 @@ def resume_training(
     out : Path
         The run's folder.
     changes : sequence of str
-        "name=value" of settings that may change: those of `output`, total_kimg, microbatch_size
-        and precision.
+        "name=value" of settings that may change: those of `output`, total_kimg, minibatch_sizes,
+        microbatch_size and precision.
     data : Path | None
         The same pictures, if they have been moved.
     checkpoint : Path | None
@@ -309,6 +310,6 @@ def _tell_changes(session: Session, saved: Saved) -> None:
     if session.reporter is None:
         return
     for change in describe_changes(
-        saved, session.settings, world_size=session.world.size, device=str(session.world.device)
+        saved, session.settings, world_size=session.world.size, device=session.world.device.type
     ):
         session.reporter.note(f"not bit for bit as before: {change}")

@@ -1,6 +1,7 @@
 """`pgan-toolkit train`: its options, and that other commands take what it leaves."""
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -105,6 +106,9 @@ def test_a_profile_says_where_a_step_goes(reals: Path, tmp_path: Path) -> None:
     assert done.out.startswith("16x16, minibatch 8, float32 on cpu: ")
     assert "s/kimg" in done.out.splitlines()[0]
     assert "waiting for pictures" in done.out.splitlines()[0]
+    shares = re.findall(r"^ *([0-9.]+) %  (.+)$", done.out, re.MULTILINE)
+    assert {"G", "gradient penalty", "fakes for D", "Adam"} < {name for _, name in shares}
+    assert sum(float(share) for share, _ in shares) == pytest.approx(100, abs=1)
     assert "aten::" in done.out
     assert list(tmp_path.iterdir()) == []
 
@@ -175,14 +179,18 @@ def test_a_run_tells_of_itself(reals: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.code, done.out) == (0, "")
     said = done.err.splitlines()
-    assert any(line.startswith("kimg 0.1 of 0.1: 16x16") for line in said)
-    assert said[-2] == f"{out}: trained for 0.1 kimg"
+    assert any(line.startswith("kimg 0.120 of 0.120: 16x16") for line in said)
+    assert said[-2] == f"{out}: trained for 0.120 kimg"
     assert said[-1].startswith("training: 120 reals in ")
+    nothing = train("--resume", out, "--device", "cpu", "--no-cache")
+    assert nothing.code == 0
+    assert "is at 0.120 kimg already; to train longer, go on with" in nothing.err
+    assert "--set total_kimg=..." in nothing.err
     again = train("--resume", out, "--device", "cpu", "--set", "total_kimg=0.136", "--no-cache")
     assert again.code == 0
     assert newest_checkpoint(RunFolder(out)) == RunFolder(out).checkpoint(0.136)
     record = json.loads((out / "run.json").read_text())
-    assert [entry["kimg"] for entry in record["resumed"]] == [0.12]
+    assert [entry["kimg"] for entry in record["resumed"]] == [0.12, 0.12]
 
 
 @pytest.mark.parametrize(("name", "some"), [("log", "d_loss"), ("metrics", "swd")])
@@ -215,6 +223,23 @@ def test_the_commands_measure_what_the_run_measured(run: Path, reals: Path) -> N
     assert row["ms-ssim"] == pytest.approx(
         measured("ms-ssim", run, "--images", 16, "--device", "cpu"), abs=1e-4
     )
+
+
+@pytest.mark.slow
+def test_larger_reals_are_measured_when_they_are_reduced(tmp_path: Path) -> None:
+    """By the commands that the run's README.txt names."""
+    large, out = write_set(tmp_path / "large", pictures(0, 40, size=32)), tmp_path / "run"
+    done = train(
+        "--preset", "smoke", "--data", large, "--out", out, "--device", "cpu", "--no-cache",
+        *SHORT, "--quiet",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    small = tmp_path / "small.zip"
+    assert run_main("data", "convert", large, small, "--size", 16, "--quiet").code == 0
+    assert "data convert REALS SMALLER --size" in (out / "README.txt").read_text()
+    row = json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])
+    words = ["--images", row["images"], "--no-cache", "--device", "cpu"]
+    assert row["swd"] == pytest.approx(measured("swd", small, out, *words), rel=1e-3)
 
 
 @pytest.mark.slow

@@ -197,3 +197,19 @@ def test_what_a_run_measured_is_drawn(
         assert drawn.format == "PNG"
         assert drawn.height == round(120 * 2.6 * len(names))
         assert len(np.unique(np.asarray(drawn.convert("L")))) > 20
+
+
+def test_turns_alternate_and_the_least_time_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from trainer_turns import least_times  # type: ignore[import-not-found]
+
+    clock, order = [0.0], []
+    costs = {"a": iter([9.0, 3.0, 2.0, 5.0]), "b": iter([9.0, 1.0, 4.0, 4.0])}
+
+    def step(name: str) -> None:
+        order.append(name)
+        clock[0] += next(costs[name])
+
+    monkeypatch.setattr("time.process_time", lambda: clock[0])
+    found = least_times({name: lambda name=name: step(name) for name in costs}, turns=3)
+    assert found == {"a": 2.0, "b": 1.0}
+    assert "".join(order) == "abababab"

@@ -19,6 +19,8 @@ def test_losses_of_hand_computed_scores() -> None:
     # reals: 0, 9, 0.25; fakes: 0, 9, 1
     expected = (9.25 / 3 + 10 / 3) / 2
     assert losses.critic_loss(REAL, FAKE, loss="lsgan").item() == pytest.approx(expected)
+    weighed = losses.critic_loss(REAL, FAKE, loss="lsgan", fake_weight=0.1).item()
+    assert weighed == pytest.approx((9.25 / 3 + 0.1 * 10 / 3) / 2)
     assert losses.generator_loss(FAKE, loss="lsgan").item() == pytest.approx((1 + 4 + 4) / 6)
     chance = [1 / (1 + math.exp(-score)) for score in REAL.tolist()]
     fooled = [1 / (1 + math.exp(-score)) for score in FAKE.tolist()]

@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 from pgan_toolkit.errors import UsageError
 from reference_trainer.configuration.settings import (
     DataSettings,
-    DiscriminatorSettings,
     GeneratorSettings,
     OptimizationSettings,
     RunSettings,
     ScheduleSettings,
 )
-from reference_trainer.schedule import check_divisions, divide_minibatch, phase_at, phases
+from reference_trainer.schedule import phase_at, phases
 
 
 def run_settings(resolution: int = 1024, **schedule: Any) -> RunSettings:
@@ -216,37 +215,3 @@ def test_the_table_agrees_with_the_function(growth: tuple[int, int, int, int]) -
         middle = phase_at(round((part.from_kimg + part.to_kimg) * 500), settings)
         assert (middle.resolution, middle.fading) == (part.resolution, part.fading)
         assert middle.minibatch_size == part.minibatch_size
-
-
-def test_minibatches_are_shared_alike() -> None:
-    division = divide_minibatch(64, PAPER, world_size=8)
-    assert (division.share, division.microbatch) == (8, 8)
-    with pytest.raises(UsageError, match=r"14 does not divide over 4 GPUs.*\(12 or 16\)"):
-        divide_minibatch(14, PAPER, world_size=4)
-    with pytest.raises(UsageError, match="3 does not divide over 8 GPUs"):
-        divide_minibatch(3, PAPER, world_size=8)
-
-
-@pytest.mark.parametrize(
-    ("most", "group", "microbatch"),
-    [(0, 4, 16), (6, 4, 4), (6, 0, 4), (8, 4, 8), (3, 4, 2), (100, 4, 16)],
-)
-def test_microbatches_divide_a_share_into_whole_groups(
-    most: int, group: int, microbatch: int
-) -> None:
-    settings = RunSettings(
-        preset="test",
-        data=DataSettings(resolution=8),
-        discriminator=DiscriminatorSettings(stddev_group=group),
-        optimization=OptimizationSettings(microbatch_size=most),
-        schedule=ScheduleSettings(total_kimg=1.0),
-    )
-    assert divide_minibatch(16, settings, world_size=1).microbatch == microbatch
-
-
-def test_the_divisions_of_a_whole_run_are_checked_before_it() -> None:
-    check_divisions(PAPER, world_size=1)
-    check_divisions(PAPER, world_size=2)  # 1024x1024 and its 3 lie beyond this run's end
-    longer = run_settings(total_kimg=13000.0, minibatch_sizes={1024: 3})
-    with pytest.raises(UsageError, match="minibatch of 3 does not divide over 2 GPUs"):
-        check_divisions(longer, world_size=2)

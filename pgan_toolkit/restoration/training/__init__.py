@@ -8,14 +8,14 @@ from pgan_toolkit.restoration.training.settings import (
     TrainingSettings,
     preset,
 )
-from pgan_toolkit.restoration.training.trainer import RunFolder, train_restorer
+from pgan_toolkit.restoration.training.trainer import RestorerFolder, train_restorer
 
 __all__ = [
     "PRESETS",
     "AdversarialSettings",
     "JointSettings",
     "JpegDegradation",
-    "RunFolder",
+    "RestorerFolder",
     "SuperresDegradation",
     "TrainingSettings",
     "preset",

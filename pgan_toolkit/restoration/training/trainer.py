@@ -38,7 +38,7 @@ from pgan_toolkit.runs import (
 )
 from pgan_toolkit.storage import StoredSource, atomic_write_bytes, lock_file, open_source
 
-__all__ = ["RunFolder", "train_restorer"]
+__all__ = ["RestorerFolder", "train_restorer"]
 
 _KIND = CheckpointKind("pgan-toolkit restoration checkpoint", version=1)
 _SAVE_EVERY = 500  # steps between two checkpoints
@@ -48,7 +48,7 @@ _SHOWN = 6
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class RestorerFolder:
     """Where a run keeps what it makes.
 
     Attributes
@@ -142,7 +142,7 @@ def train_restorer(
     Interrupted
         By the user; the state has been saved.
     """
-    folder, source = RunFolder(out), open_source(data)
+    folder, source = RestorerFolder(out), open_source(data)
     _check_folder(folder, resume=resume)
     place = find_device(device)
     stage = make_stage(settings, device=place)
@@ -164,7 +164,7 @@ class _Run:
         self,
         settings: TrainingSettings,
         stage: Stage,
-        folder: RunFolder,
+        folder: RestorerFolder,
         described: str,
         device: torch.device,
         source: StoredSource,
@@ -261,7 +261,7 @@ class _Run:
         return float((-10 * mse.log10()).mean())
 
 
-def _check_folder(folder: RunFolder, *, resume: bool) -> None:
+def _check_folder(folder: RestorerFolder, *, resume: bool) -> None:
     if folder.path.exists() and not folder.path.is_dir():
         raise UsageError(f"{folder.path}: is a file; name a folder, or what shall become one")
     there = folder.checkpoint.is_file()

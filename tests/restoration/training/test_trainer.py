@@ -16,7 +16,7 @@ from pgan_toolkit.imaging import decode_image, encode_png
 from pgan_toolkit.restoration.networks import RedNet, RedNetConfig
 from pgan_toolkit.restoration.training import (
     JointSettings,
-    RunFolder,
+    RestorerFolder,
     TrainingSettings,
     preset,
     stages,
@@ -73,14 +73,14 @@ def _fails() -> None:
 def test_a_run_leaves_weights_settings_log_and_samples(tmp_path: Path, pictures: Path) -> None:
     out = tmp_path / "run"
     weights = train_restorer(SETTINGS, data=pictures, out=out, mode="quiet")
-    assert weights == RunFolder(out).weights
+    assert weights == RestorerFolder(out).weights
     assert load_network(weights, task="superres").config == SETTINGS.network
-    assert json.loads(RunFolder(out).settings.read_text())["pictures"] == 3
-    lines = [json.loads(line) for line in RunFolder(out).log.read_text().splitlines()]
+    assert json.loads(RestorerFolder(out).settings.read_text())["pictures"] == 3
+    lines = [json.loads(line) for line in RestorerFolder(out).log.read_text().splitlines()]
     assert lines[0]["step"] == 8
     assert lines[0]["loss"] < 0  # decibels
     assert 5 < lines[1]["psnr_db"] < 60
-    sheet = decode_image(RunFolder(out).sample(8).read_bytes(), name="sheet")
+    sheet = decode_image(RestorerFolder(out).sample(8).read_bytes(), name="sheet")
     assert sheet.shape == (6 * 32, 3 * 32, 3)
 
 
@@ -99,7 +99,7 @@ def test_stopped_inside_a_step_a_run_resumes_to_the_same_bytes(
     tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, settings: TrainingSettings,
     name: str, call: int, number: signal.Signals,
 ) -> None:  # fmt: skip
-    whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
+    whole, parts = RestorerFolder(tmp_path / "whole"), RestorerFolder(tmp_path / "parts")
     train_restorer(settings, data=pictures, out=whole.path, mode="quiet")
     handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
     with monkeypatch.context() as patch:
@@ -121,7 +121,7 @@ def test_killed_a_run_goes_on_from_its_last_checkpoint(
     tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, settings: TrainingSettings,
     call: int,
 ) -> None:  # fmt: skip
-    whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
+    whole, parts = RestorerFolder(tmp_path / "whole"), RestorerFolder(tmp_path / "parts")
     train_restorer(settings, data=pictures, out=whole.path, mode="quiet")
     with monkeypatch.context() as patch:
         _in_the_middle_of(patch, trainer, "save_checkpoint", call, _fails)
@@ -137,7 +137,7 @@ def test_killed_a_run_goes_on_from_its_last_checkpoint(
     assert [row["step"] for row in steps if "psnr_db" in row] == [2, 4, 6, 8]
 
 
-def _require_same(whole: RunFolder, parts: RunFolder) -> None:
+def _require_same(whole: RestorerFolder, parts: RestorerFolder) -> None:
     assert parts.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
     assert parts.weights.read_bytes() == whole.weights.read_bytes()
     assert parts.sample(8).read_bytes() == whole.sample(8).read_bytes()
@@ -153,11 +153,11 @@ def test_a_second_signal_stops_at_once(
     _in_the_middle_of(monkeypatch, stages, "_update", 3, twice)
     with pytest.raises(KeyboardInterrupt):
         train_restorer(SETTINGS, data=pictures, out=tmp_path / "run", mode="quiet")
-    assert not RunFolder(tmp_path / "run").checkpoint.exists()
+    assert not RestorerFolder(tmp_path / "run").checkpoint.exists()
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path, pictures: Path) -> None:
-    folder = RunFolder(tmp_path / "run")
+    folder = RestorerFolder(tmp_path / "run")
     folder.path.mkdir()
     with (
         lock_file(folder.lock, work="training"),
@@ -170,7 +170,7 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path, pictures: Path) -> None:
 def test_a_picture_that_cannot_be_decoded_stops_the_run_and_keeps_what_was_learned(
     tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = RunFolder(tmp_path / "run")
+    folder = RestorerFolder(tmp_path / "run")
     damaged = DataError("9.png: the picture is damaged")
 
     def _damaged() -> None:
@@ -214,11 +214,11 @@ def test_a_superres_net_learns_behind_the_jpeg_net(tmp_path: Path, pictures: Pat
     train_restorer(behind, data=pictures, out=tmp_path / "behind", mode="quiet")
     train_restorer(SETTINGS, data=pictures, out=tmp_path / "alone", mode="quiet")
     quality = [
-        json.loads(RunFolder(tmp_path / name).log.read_text().splitlines()[-1])["psnr_db"]
+        json.loads(RestorerFolder(tmp_path / name).log.read_text().splitlines()[-1])["psnr_db"]
         for name in ("behind", "alone")
     ]
     assert quality[0] < quality[1] - 3
-    stored = json.loads(RunFolder(tmp_path / "behind").settings.read_text())
+    stored = json.loads(RestorerFolder(tmp_path / "behind").settings.read_text())
     assert stored["behind"] == file_digest(tmp_path / "dark.safetensors")
 
 
@@ -229,7 +229,7 @@ def test_a_joint_run_gives_both_nets_and_goes_on_where_it_was_killed(
     first = RedNet(RedNetConfig(layers=2, maps=4))
     save_network(tmp_path / "jpeg.safetensors", first, task="jpeg")
     settings = replace(SETTINGS, behind=tmp_path / "jpeg.safetensors", joint=JointSettings())
-    whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
+    whole, parts = RestorerFolder(tmp_path / "whole"), RestorerFolder(tmp_path / "parts")
     train_restorer(settings, data=pictures, out=whole.path, mode="quiet")
     assert load_network(whole.weights, task="superres").config == SETTINGS.network
     assert load_network(whole.jpeg_weights, task="jpeg").config == first.config
@@ -272,7 +272,7 @@ def test_a_run_is_not_resumed_with_other_settings(
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path, pictures: Path) -> None:
-    folder = RunFolder(tmp_path / "run")
+    folder = RestorerFolder(tmp_path / "run")
     train_restorer(SETTINGS, data=pictures, out=folder.path, mode="quiet")
     folder.checkpoint.write_bytes(folder.checkpoint.read_bytes()[:1000])
     with pytest.raises(DataError, match="checkpoint"):

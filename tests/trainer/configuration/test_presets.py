@@ -194,6 +194,7 @@ def test_lsgan() -> None:
     assert (paper.discriminator.noise_signal, program.discriminator.noise_signal) == (
         "output", "loss",
     )  # fmt: skip
+    assert (paper.loss.fake_weight, program.loss.fake_weight) == (1, 0.1)
     for settings in (paper, program):
         assert (settings.loss.loss, settings.loss.drift) == ("lsgan", 0)
         assert settings.discriminator.noise == 0.2

@@ -4,7 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from reference_trainer.configuration import load_preset
+from reference_trainer.networks import build_networks
 from reference_trainer.networks.layers import ConvLayer
+from reference_trainer.training.layout import place
 
 
 def _weights(networks) -> list[torch.Tensor]:
@@ -199,3 +202,25 @@ def test_a_gpu_finds_what_a_cpu_finds_with_the_same_noise(build, rng, architectu
         made = networks.discriminator(images, alpha=0.5, noise_strength=0.1, noise_generator=noise)
         found.append((images.detach().cpu(), made.scores.detach().cpu()))
     torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_layouts_change_speed_and_no_result(rng, precision: str) -> None:
+    """Wide layers over few pixels lie in planes on a CPU, all others channels last."""
+    settings = load_preset("celebahq-128", changes=["resolution=32", "latent_size=8"])
+    networks = build_networks(settings, generator=torch.Generator().manual_seed(0))
+    latents = torch.randn(2, 8, generator=rng)
+    images = networks.generator(latents, resolution=32, alpha=0.5)
+    scores = networks.discriminator(images, alpha=0.5).scores
+    for network in (networks.generator, networks.discriminator):
+        place(network, torch.device("cpu"), precision=precision)
+    again = networks.generator(latents, resolution=32, alpha=0.5)
+    torch.testing.assert_close(again, images, rtol=1e-4, atol=1e-4)
+    found = networks.discriminator(images, alpha=0.5).scores
+    torch.testing.assert_close(found, scores, rtol=1e-4, atol=1e-4)
+    for network in (networks.generator, networks.discriminator):
+        for size, part in network.parts():
+            for layer in part.modules():
+                if isinstance(layer, ConvLayer):
+                    planes = size <= (16 if precision == "float32" else 4)
+                    assert layer.weight.is_contiguous() is planes

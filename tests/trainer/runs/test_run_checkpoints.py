@@ -26,6 +26,7 @@ from reference_trainer.runs import (
     newest_checkpoint,
     read_saved,
 )
+from reference_trainer.runs import checkpoints as checkpoint_module
 
 SETTINGS = RunSettings(
     preset="test",
@@ -138,6 +139,20 @@ def test_the_last_ones_and_the_best_stay(tmp_path: Path) -> None:
     checkpoints.save(trained.parts(), _state(8))
     checkpoints.save(trained.parts(), _state(9))
     assert _names(tmp_path) == [_name(7), _name(8), _name(9)]
+
+
+def test_where_fewer_are_to_stay_the_others_make_room_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kimg in (10, 20):
+        _checkpoints(tmp_path).save(_Trained().parts(), _state(kimg))
+    seen: list[list[str]] = []
+    monkeypatch.setattr(
+        checkpoint_module, "save_checkpoint", lambda *_, **__: seen.append(_names(tmp_path))
+    )
+    fewer = replace(SETTINGS, output=OutputSettings(keep_checkpoints=1))
+    _checkpoints(tmp_path, fewer).save(_Trained().parts(), _state(30))
+    assert seen == [[_name(20)]]
 
 
 def test_a_damaged_one_is_not_the_best_and_hinders_nothing(tmp_path: Path) -> None:

@@ -21,11 +21,14 @@ from tiny_trainings import (
 )
 
 from pgan_toolkit.errors import DataError, SetupError, UsageError
+from reference_trainer.configuration import change_settings, load_preset
+from reference_trainer.division import check_divisions
 from reference_trainer.reals import real_images
 from reference_trainer.runs import RunFolder, newest_checkpoint, read_saved
 from reference_trainer.runs import checkpoints as checkpoint_module
 from reference_trainer.sampling import open_sampler
-from reference_trainer.training import resume_training
+from reference_trainer.schedule import phase_at
+from reference_trainer.training import World, memory, precision, resume_training
 from reference_trainer.training import start as start_module
 from reference_trainer.training.step import TrainingStep
 
@@ -119,12 +122,65 @@ def test_no_memory_for_a_new_resolution(reals: Path, tmp_path: Path) -> None:
 
 
 def test_no_memory_for_the_first_step_or_a_single_picture(reals: Path, tmp_path: Path) -> None:
-    with memory_of(0, resolution=4):
-        for microbatch, remedy in ((2, " with --set microbatch_size=1,"), (1, ",")):
-            settings = tiny_settings(f"microbatch_size={microbatch}")
+    alone = ("minibatch_statistic=none", "precision=bfloat16", "minibatch_size=1")
+    with memory_of(0, resolution=4), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(precision, "has_bfloat16", lambda _: True)
+        for changes, remedy in ((alone[:1], " with --set microbatch_size=4,"), (alone, ",")):
+            settings = tiny_settings(*changes)
             said = f"nothing is saved yet: begin anew{remedy} or do so on a GPU with more memory"
             with pytest.raises(SetupError, match=said):
-                trained(settings, reals, tmp_path / f"run{microbatch}")
+                trained(settings, reals, tmp_path / f"run{len(changes)}")
+
+
+@pytest.mark.parametrize(
+    ("kimg", "changes", "change"),
+    [
+        (100, (), "microbatch_size=8"),
+        (9_700, (), "microbatch_size=7"),
+        (11_300, (), "microbatch_size=3"),
+        (12_900, (), "precision=bfloat16"),  # of 3 pictures, 2 at once, one would be alone
+        (12_900, ("precision=bfloat16",), "minibatch_sizes.1024=2"),
+        (12_900, ("minibatch_statistic=none",), "microbatch_size=1"),
+        (11_300, ("microbatch_size=3",), "precision=bfloat16"),  # 2 leave one alone at 1024x1024
+    ],
+)
+def test_the_remedy_leaves_no_picture_alone(
+    kimg: int, changes: tuple[str, ...], change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "has_bfloat16", lambda _: True)
+    settings = load_preset("celebahq-1024", changes=changes)
+    assert memory.less_memory(phase_at(1000 * kimg, settings), settings, world=World()) == change
+    changed = change_settings(settings, [change])
+    check_divisions(changed, world_size=1)
+
+
+def test_a_run_goes_on_with_smaller_minibatches(
+    done: RunFolder, reals: Path, tmp_path: Path
+) -> None:
+    run = trained(tiny_settings("total_kimg=0.04"), reals, tmp_path / "run")
+    resume_training(run.path, changes=["minibatch_sizes.8=2", "total_kimg=0.08"], options=QUIET)
+    assert [row["minibatch_size"] for row in rows(run.log)][-1] == 2
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "CUDA error: out of memory",
+        "[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory",
+    ],
+)
+def test_all_that_is_said_of_full_memory_is_known(said: str) -> None:
+    settings = tiny_settings()
+    with (
+        pytest.raises(
+            SetupError, match="out of memory at 4x4 with 8 pictures at once; retry --set"
+        ),
+        memory.enough_memory(
+            phase_at(0, settings), settings, world=World(), remedy=lambda change: f"retry{change}"
+        ),
+    ):
+        raise RuntimeError(said)
 
 
 @contextmanager

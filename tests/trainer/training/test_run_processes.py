@@ -48,7 +48,7 @@ def test_two_processes_do_what_one_does(reals: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     said, _ = process.communicate(timeout=200)
     assert process.returncode == 0, said
-    assert said.count("trained for 0.2 kimg") == 1
+    assert said.count("trained for 0.160 kimg") == 1
     alone = trained(tiny_settings(*CHANGES), reals, tmp_path / "one")
     names = [sorted(str(path.relative_to(folder.path)) for path in folder.path.rglob("*"))
              for folder in (run, alone)]  # fmt: skip

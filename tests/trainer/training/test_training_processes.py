@@ -55,6 +55,21 @@ def run_two(folder: Path) -> list[subprocess.CompletedProcess[str]]:
     ]
 
 
+@pytest.mark.parametrize(("name", "index"), [("auto", 0), ("cuda", 0), ("cuda:1", 1)])
+def test_one_gpu_is_made_the_current_one(
+    name: str, index: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pinned memory is the current GPU's, and a device without a number is not equal to itself."""
+    entered = []
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", entered.append)
+    with joined_world(name) as world:
+        assert world == World(device=torch.device("cuda", index))
+    assert entered == [torch.device("cuda", index)]
+
+
 def test_two_processes_learn_as_one_does(results: Path) -> None:
     """The gradient penalty too; a statistic of the minibatch is that of each process's share."""
     found = torch.load(results / "weights.pt", weights_only=True)
