@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 from pgan_cli.options import device_option, precision_option, quiet_option, restorer_option
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import DataError, Interrupted, UsageError
 from pgan_toolkit.progress import Progress, ProgressMode
@@ -111,7 +112,7 @@ def restore(  # noqa: PLR0913 - one an option
         raise Interrupted(f"interrupted; the same command {how}") from None
     if not quiet:
         kept = f"; {len(there):,} there already (--overwrite restores them again)" if there else ""
-        click.echo(f"{out}: pictures restored: {len(todo) - len(failed):,}{kept}")
+        echo(f"{out}: pictures restored: {len(todo) - len(failed):,}{kept}")
     if failed:
         raise _not_restored(failed, total=len(todo))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 from pgan_cli.options import quiet_option
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import UsageError
 
@@ -111,7 +112,7 @@ def train_restorer(  # noqa: PLR0913 - one a option
         mode="quiet" if quiet else "auto",
     )
     if not quiet:
-        click.echo(f"weights: {weights}")
+        echo(f"weights: {weights}")
 
 
 def _shared(settings: "TrainingSettings", real_share: float) -> "SuperresDegradation":

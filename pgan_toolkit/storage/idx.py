@@ -1,6 +1,7 @@
 """IDX files, in which MNIST is published: a magic number, the sizes, and the bytes of an array."""
 
 import gzip
+import io
 import math
 import struct
 import zlib
@@ -10,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from pgan_toolkit.errors import DataError
-from pgan_toolkit.storage.reading import read_file
+from pgan_toolkit.storage.reading import MOST_FILE_BYTES, read_file
 
 __all__ = ["IdxArray", "read_idx"]
 
@@ -18,6 +19,7 @@ IdxArray = UInt8[np.ndarray, "..."]
 """Bytes of as many dimensions as the file has."""
 
 _GZIP_SIGNATURE = b"\x1f\x8b"
+_CHUNK_BYTES = 1 << 20
 _UNSIGNED_BYTE = 0x08  # the third byte of the magic number is the type of the elements
 _REMEDY = "get the official MNIST file again"
 
@@ -42,7 +44,7 @@ def read_idx(path: Path, *, ndim: int) -> IdxArray:
     DataError
         It cannot be read, is no such file, or is shorter or longer than its sizes say.
     """
-    data = _unzipped(path, read_file(path))
+    data = _unzipped(path, read_file(path), ndim=ndim)
     expected = bytes([0, 0, _UNSIGNED_BYTE, ndim])
     if data[:4] != expected:
         raise DataError(
@@ -62,10 +64,19 @@ def read_idx(path: Path, *, ndim: int) -> IdxArray:
     return np.frombuffer(data, np.uint8, offset=header_bytes).reshape(shape).copy()
 
 
-def _unzipped(path: Path, data: bytes) -> bytes:
+def _unzipped(path: Path, data: bytes, *, ndim: int) -> bytes:
+    """Unpack no more than one byte beyond what the sizes call for."""
     if not data.startswith(_GZIP_SIGNATURE):
         return data
     try:
-        return gzip.decompress(data)
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            header = file.read(4 + 4 * ndim)
+            sizes = struct.unpack_from(f">{len(header) // 4 - 1}I", header, 4) if header else ()
+            expected = min(math.prod(sizes), MOST_FILE_BYTES)
+            chunks = [header]
+            while expected >= 0 and (chunk := file.read(min(expected + 1, _CHUNK_BYTES))):
+                chunks.append(chunk)
+                expected -= len(chunk)
+            return b"".join(chunks)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: damaged gzip data ({error}); {_REMEDY}") from error

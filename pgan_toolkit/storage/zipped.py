@@ -13,6 +13,7 @@ from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
 from pgan_toolkit.storage.headers import READ_ERRORS, header_of, read_header
 from pgan_toolkit.storage.keys import LABELS_FILE, index_pictures
 from pgan_toolkit.storage.labels import format_labels, parse_labels
+from pgan_toolkit.storage.reading import MOST_PICTURE_BYTES, MOST_TEXT_BYTES
 from pgan_toolkit.storage.records import Record
 
 __all__ = ["ZipSink", "ZipSource"]
@@ -40,10 +41,10 @@ class ZipSource(StoredSource):
     def __init__(self, path: Path) -> None:
         self._open_file: tuple[int, zipfile.ZipFile] | None = None
         self.path = path.absolute()
-        names = [info.filename for info in self._file().infolist() if not info.is_dir()]
+        names = [info.filename for info in self._file().infolist() if not info.filename.endswith("/")]
         index = index_pictures(names, where=str(path))
         labels = (
-            parse_labels(self._member(LABELS_FILE), name=f"{path}: {LABELS_FILE}")
+            parse_labels(self._member(LABELS_FILE, MOST_TEXT_BYTES), name=f"{path}: {LABELS_FILE}")
             if LABELS_FILE in names
             else {}
         )
@@ -73,7 +74,7 @@ class ZipSource(StoredSource):
         return PictureInfo(height, width, member.compress_size, encoding)
 
     def _encoded(self, index: int) -> bytes:
-        return self._member(self._files[index])
+        return self._member(self._files[index], MOST_PICTURE_BYTES)
 
     def _name(self, index: int) -> str:
         return f"{self.path}: {self._files[index]}"
@@ -90,9 +91,15 @@ class ZipSource(StoredSource):
                 ) from error
         return self._open_file[1]
 
-    def _member(self, name: str) -> bytes:
+    def _member(self, name: str, most_bytes: int) -> bytes:
         file = self._file()
         try:
+            size = file.getinfo(name).file_size  # never more than this is unpacked
+            if size > most_bytes:
+                raise DataError(
+                    f"{self.path}: {name}: states {size:,} bytes when unpacked; expected at most "
+                    f"{most_bytes:,}: leave it out of the zip file"
+                )
             return file.read(name)
         except READ_ERRORS as error:
             raise DataError(
