@@ -2,7 +2,9 @@
 
 import unicodedata
 
-__all__ = ["counted", "visible"]
+__all__ = ["counted", "spreadsheet_text", "visible"]
+
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 _STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode's categories of what a terminal acts on or does not show, and of halves of characters."""
@@ -42,6 +44,17 @@ def visible(text: str, *, lines: bool = False) -> str:
         each if each in kept or unicodedata.category(each) not in _STEERING else _escaped(each)
         for each in text
     )
+
+
+def spreadsheet_text(text: str) -> str:
+    """Return a cell of a table that no spreadsheet takes for a formula: with an apostrophe before.
+
+    Parameters
+    ----------
+    text : str
+        A name that others chose; it is changed only where it begins as a formula does.
+    """
+    return f"'{text}" if text.startswith(_FORMULAS) else text
 
 
 def _escaped(character: str) -> str:

@@ -10,8 +10,6 @@ extractor gave the features and by which convention, and our format's version::
     format         1
 """
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +21,13 @@ from numpy.typing import NDArray
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.metrics.gaussian import Gaussian
 from pgan_toolkit.storage import AtomicPath
+from pgan_toolkit.storage.npz_members import find_arrays
 
 __all__ = ["StoredStatistics", "read_statistics", "write_statistics"]
 
 _FORMAT = 1
 _MOMENTS = ("mu", "sigma")
 _OURS = ("n", "extractor", "convention", "format")
-_UNREADABLE = (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 
 @dataclass(frozen=True)
@@ -116,22 +114,15 @@ def read_statistics(path: Path) -> StoredStatistics:
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    # What else a file holds stays there: some hold the images too.
+    found = find_arrays(path, only=(*_MOMENTS, *_OURS))
+    if any(array.of_npy for array in found.values()):
+        raise DataError(f"{path}: a single array; expected an .npz file of mu and sigma")
+    _require_moments(path, list(found))
     try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if not isinstance(loaded, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: a single array; expected an .npz file of mu and sigma")
-            with loaded:
-                _require_moments(path, loaded.files)
-                # What else a file holds stays there: some hold the images too. What is no array
-                # comes as bytes, and as an array of bytes is refused later.
-                wanted = [name for name in (*_MOMENTS, *_OURS) if name in loaded.files]
-                return {name: np.asarray(loaded[name]) for name in wanted}
-    except _UNREADABLE as error:
-        raise DataError(
-            f"{path}: no readable .npz file ({error}); it is damaged, or holds pickled objects, "
-            "which are never loaded; write it again"
-        ) from error
+        return {name: np.asarray(array.load()) for name, array in found.items()}
+    except (ValueError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: the arrays are damaged ({error}); write them again") from error
 
 
 def _require_moments(path: Path, names: list[str]) -> None:

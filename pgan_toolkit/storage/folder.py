@@ -41,9 +41,7 @@ class FolderSource(StoredSource):
         index = index_pictures(list_files(path), where=str(path))
         labels_path = path / LABELS_FILE
         labels = (
-            parse_labels(
-                read_file(labels_path, most_bytes=MOST_TEXT_BYTES), name=str(labels_path)
-            )
+            parse_labels(read_file(labels_path, most_bytes=MOST_TEXT_BYTES), name=str(labels_path))
             if labels_path.is_file()
             else {}
         )

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from pgan_toolkit.errors import DataError
-from pgan_toolkit.storage.reading import MOST_FILE_BYTES, read_file
+from pgan_toolkit.storage.reading import read_file
 
 __all__ = ["IdxArray", "read_idx"]
 
@@ -20,6 +20,7 @@ IdxArray = UInt8[np.ndarray, "..."]
 
 _GZIP_SIGNATURE = b"\x1f\x8b"
 _CHUNK_BYTES = 1 << 20
+_MOST_BYTES = 1 << 30
 _UNSIGNED_BYTE = 0x08  # the third byte of the magic number is the type of the elements
 _REMEDY = "get the official MNIST file again"
 
@@ -66,17 +67,18 @@ def read_idx(path: Path, *, ndim: int) -> IdxArray:
 
 def _unzipped(path: Path, data: bytes, *, ndim: int) -> bytes:
     """Unpack no more than one byte beyond what the sizes call for."""
+    header_bytes = 4 + 4 * ndim
     if not data.startswith(_GZIP_SIGNATURE):
         return data
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            header = file.read(4 + 4 * ndim)
-            sizes = struct.unpack_from(f">{len(header) // 4 - 1}I", header, 4) if header else ()
-            expected = min(math.prod(sizes), MOST_FILE_BYTES)
-            chunks = [header]
-            while expected >= 0 and (chunk := file.read(min(expected + 1, _CHUNK_BYTES))):
-                chunks.append(chunk)
-                expected -= len(chunk)
-            return b"".join(chunks)
+            data = bytearray(file.read(header_bytes))
+            if len(data) < header_bytes:
+                return bytes(data)
+            left = math.prod(struct.unpack_from(f">{ndim}I", data, 4)) + 1
+            while (chunk := file.read(min(left, _CHUNK_BYTES))) and len(data) < _MOST_BYTES:
+                data += chunk
+                left -= len(chunk)
+            return bytes(data)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: damaged gzip data ({error}); {_REMEDY}") from error

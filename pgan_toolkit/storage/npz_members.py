@@ -5,7 +5,7 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
@@ -110,8 +110,15 @@ def holds_arrays(path: Path) -> bool:
     return bool(names) and all(name.endswith(".npy") for name in names)
 
 
-def find_arrays(path: Path) -> dict[str, StoredArray]:
-    """Read the headers of all arrays of a .npy or .npz file, by its contents.
+def find_arrays(path: Path, *, only: Container[str] | None = None) -> dict[str, StoredArray]:
+    """Read the headers of the arrays of a .npy or .npz file, by its contents.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    only : container of str or None
+        The members of a .npz to look at; None for all.
 
     Returns
     -------
@@ -131,7 +138,11 @@ def find_arrays(path: Path) -> dict[str, StoredArray]:
                 header = read_npy_header(file, available=available, name=str(path))
                 return {path.stem: StoredArray(path, path.stem, header, header.start, of_npy=True)}
         with zipfile.ZipFile(path) as archive:
-            found = [_member(archive, info, path) for info in archive.infolist() if _is_npy(info)]
+            found = [
+                _member(archive, info, path)
+                for info in archive.infolist()
+                if _is_npy(info) and (only is None or info.filename.removesuffix(".npy") in only)
+            ]
     except _ZIP_ERRORS as error:
         raise _damaged(str(path), error) from error
     return {array.name: array for array in found}

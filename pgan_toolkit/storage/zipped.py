@@ -41,7 +41,8 @@ class ZipSource(StoredSource):
     def __init__(self, path: Path) -> None:
         self._open_file: tuple[int, zipfile.ZipFile] | None = None
         self.path = path.absolute()
-        names = [info.filename for info in self._file().infolist() if not info.filename.endswith("/")]
+        # Not is_dir(), which fails at an empty name.
+        names = [name for name in self._file().namelist() if not name.endswith("/")]
         index = index_pictures(names, where=str(path))
         labels = (
             parse_labels(self._member(LABELS_FILE, MOST_TEXT_BYTES), name=f"{path}: {LABELS_FILE}")
