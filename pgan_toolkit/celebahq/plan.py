@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pgan_toolkit.celebahq.ledger import Ledger, Row
 from pgan_toolkit.celebahq.photographs import Photograph, PhotographSet, find_photographs

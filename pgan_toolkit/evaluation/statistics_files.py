@@ -10,7 +10,7 @@ extractor gave the features and by which convention, and our format's version::
     format         1
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.metrics.gaussian import Gaussian
 from pgan_toolkit.storage import AtomicPath
-from pgan_toolkit.storage.npz_members import find_arrays
+from pgan_toolkit.storage.npz_members import find_arrays, member_names
 
 __all__ = ["StoredStatistics", "read_statistics", "write_statistics"]
 
@@ -115,21 +115,23 @@ def read_statistics(path: Path) -> StoredStatistics:
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     # What else a file holds stays there: some hold the images too.
+    path.stat()  # an OSError where there is no such file
     found = find_arrays(path, only=(*_MOMENTS, *_OURS))
     if any(array.of_npy for array in found.values()):
         raise DataError(f"{path}: a single array; expected an .npz file of mu and sigma")
-    _require_moments(path, list(found))
+    _require_moments(path, found.keys())
     try:
         return {name: np.asarray(array.load()) for name, array in found.items()}
     except (ValueError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: the arrays are damaged ({error}); write them again") from error
 
 
-def _require_moments(path: Path, names: list[str]) -> None:
+def _require_moments(path: Path, names: Container[str]) -> None:
     missing = [name for name in _MOMENTS if name not in names]
     if missing:
+        held = ", ".join(name.removesuffix(".npy") for name in member_names(path))
         raise DataError(
-            f"{path}: no {' and no '.join(missing)} among {', '.join(names) or 'nothing'}; "
+            f"{path}: no {' and no '.join(missing)} among {held or 'nothing'}; "
             "expected mu (D,) and sigma (D, D), as pytorch-fid, clean-fid and this toolkit "
             "write them"
         )

@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.storage.npy_header import NPY_SIGNATURE, NpyHeader, read_npy_header
 
-__all__ = ["MOST_UNPACKED_BYTES", "StoredArray", "find_arrays", "holds_arrays", "write_member"]
+__all__ = [
+    "MOST_UNPACKED_BYTES",
+    "StoredArray",
+    "find_arrays",
+    "holds_arrays",
+    "member_names",
+    "write_member",
+]
 
 MOST_UNPACKED_BYTES = 8 << 30
 """A compressed array is held in memory whole; a larger one than this is refused."""
@@ -102,12 +109,17 @@ class StoredArray:
 
 def holds_arrays(path: Path) -> bool:
     """Whether a zip file is a .npz: all its members are arrays. A damaged one is not."""
+    names = member_names(path)
+    return bool(names) and all(name.endswith(".npy") for name in names)
+
+
+def member_names(path: Path) -> list[str]:
+    """Names of a zip file's members; none of a damaged one."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+            return archive.namelist()
     except _ZIP_ERRORS:
-        return False
-    return bool(names) and all(name.endswith(".npy") for name in names)
+        return []
 
 
 def find_arrays(path: Path, *, only: Container[str] | None = None) -> dict[str, StoredArray]:
