@@ -1,14 +1,20 @@
 """Lines for the terminal and for logs."""
 
+import re
+
 import click
 
 from pgan_toolkit.wording import visible
 
 __all__ = ["echo"]
 
+_WORKFLOW_COMMAND = re.compile(r"(\n[ \t]*)(?=::|##\[)")
+
 
 def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
     """Write a text in which nothing steers the terminal, whatever names others chose (`visible`).
+
+    No line within it begins as a command to GitHub's runner does: a backslash comes before.
 
     Parameters
     ----------
@@ -19,4 +25,5 @@ def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
     nl : bool
         End it with a line end.
     """
-    click.echo(visible(text, lines=True), err=err, nl=nl)
+    shown = _WORKFLOW_COMMAND.sub(r"\1\\", visible(text, lines=True))
+    click.echo(shown, err=err, nl=nl)

@@ -20,6 +20,7 @@ from pgan_toolkit.arrays import Landmarks
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.storage.atomic import atomic_write_bytes
 from pgan_toolkit.storage.reading import MOST_TEXT_BYTES, read_file
+from pgan_toolkit.wording import visible
 
 __all__ = [
     "COLUMNS",
@@ -307,7 +308,9 @@ def _collect(path: Path, rows: Iterable[_Row], *, stated: str | None = None) -> 
         if file in first_seen:
             good.pop(file, None)
             first = _place(path, first_seen[file])
-            problems[file] = f"{_place(path, where)}: a second row for {file}; the first is {first}"
+            problems[file] = (
+                f"{_place(path, where)}: a second row for {visible(file)}; the first is {first}"
+            )
             continue
         first_seen[file] = where
         try:

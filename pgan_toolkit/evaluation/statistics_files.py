@@ -26,6 +26,7 @@ from pgan_toolkit.storage.npz_members import find_arrays, member_names
 __all__ = ["StoredStatistics", "read_statistics", "write_statistics"]
 
 _FORMAT = 1
+_MOST_BYTES = 1 << 30
 _MOMENTS = ("mu", "sigma")
 _OURS = ("n", "extractor", "convention", "format")
 
@@ -120,6 +121,12 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     if any(array.of_npy for array in found.values()):
         raise DataError(f"{path}: a single array; expected an .npz file of mu and sigma")
     _require_moments(path, found.keys())
+    largest = max(array.header.data_bytes for array in found.values())
+    if largest > _MOST_BYTES:
+        raise DataError(
+            f"{path}: an array of {largest:,} bytes; expected at most {_MOST_BYTES:,}, which "
+            "11,000 features need: it holds no statistics of features"
+        )
     try:
         return {name: np.asarray(array.load()) for name, array in found.items()}
     except (ValueError, UnicodeDecodeError) as error:

@@ -5,12 +5,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from fuzz_contract import hold_to_contract
 from fuzz_mutations import KINDS, Edit, mutated
 from fuzz_targets import TARGETS
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 _NUMBERS = st.integers(0, 65535)
 _EDITS = st.lists(
