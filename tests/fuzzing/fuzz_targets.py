@@ -1,4 +1,4 @@
-"""The readers that are fuzzed, each as a function of a file's path, with the seeds to begin with."""
+"""The readers that are fuzzed, each a function of a file's path, with the seeds to begin with."""
 
 import struct
 from collections.abc import Callable, Mapping

@@ -54,11 +54,10 @@ def main() -> int:
                 _keep_crash(place, Path(folder), code)
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     engine = "atheris" if given.atheris else "random edits"
-    print(
+    sys.stdout.write(
         f"{given.target}: {done['executions']:,} executions by {engine}, {done['accepted']:,} "
         f"files accepted, {spent.ru_utime + spent.ru_stime:.0f} s of CPU, {done['crashes']} "
-        f"crashes; findings in {place}: {len(list(place.glob('*.txt')))}",
-        flush=True,
+        f"crashes; findings in {place}: {len(list(place.glob('*.txt')))}\n"
     )
     return 0
 
@@ -161,7 +160,7 @@ class _Fuzzer:
         path.write_bytes(self._target.framed(data))
         try:
             self._accepted += self._hold(self._target.read, path)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
             self._keep(data, error)
         self._executions += 1
         if self._executions % _NOTED_EVERY == 0:

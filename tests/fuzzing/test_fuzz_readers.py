@@ -1,4 +1,4 @@
-"""Every reader keeps its contract on edited files: it works or raises a PganError, within bounds."""
+"""Every reader keeps its contract on edited files: it works or raises a PganError, in bounds."""
 
 import functools
 import tempfile

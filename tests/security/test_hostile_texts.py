@@ -72,19 +72,14 @@ def test_texts_are_not_read_beyond_a_size(tmp_path: Path) -> None:
         f"[max]\nswd = 1{'0' * 400}",
         "[max]\nswd = nan",
         f"a = {'[' * 5000}",
-        f"[evaluate]\nimages = 0x{'f' * 5000}",
     ],
-    ids=["deep", "digits", "beyond floats", "nan", "brackets", "count"],
+    ids=["deep", "digits", "beyond floats", "nan", "brackets"],
 )
 @pytest.mark.parametrize("read", [read_settings_file, read_settings])
 def test_settings(tmp_path: Path, text: str, read: object) -> None:
     (tmp_path / "a.toml").write_text(text)
-    try:
+    with pytest.raises(PganError, match=r"a\.toml: "):
         read(tmp_path / "a.toml")
-    except PganError as error:
-        assert "a.toml" in str(error)
-    else:
-        assert "images" in text
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{}", "null", f'{{"format": {"9" * 5000}}}'])
@@ -166,11 +161,11 @@ def test_a_ledger_with_programs_in_it(tmp_path: Path, statements: tuple[str, ...
 )
 def test_a_ledger_with_other_rows(tmp_path: Path, change: str) -> None:
     path = _ledger(tmp_path / "ledger.sqlite", f"UPDATE faces SET {change}")
-    with Ledger(path) as ledger, pytest.raises(DataError, match="ledger.sqlite: the "):
+    with Ledger(path) as ledger, pytest.raises(DataError, match=r"ledger\.sqlite: the "):
         list(ledger.rows())
 
 
 def test_an_unknown_setting_is_told_and_not_used(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('[evaluate]\ngenerator = "os:system"\n')
-    with pytest.raises(UsageError, match="no setting of .evaluate. 'generator'"):
+    with pytest.raises(UsageError, match=r"no setting of \[evaluate\] 'generator'"):
         read_settings_file(tmp_path / "a.toml")
