@@ -282,14 +282,19 @@ class Ledger:
                     f"{self._path}: another program holds the ledger locked; let it end its "
                     "transaction, and run the same command again"
                 ) from error
+            if "decode" in str(error):
+                raise self._damaged(error) from error
             raise SetupError(
                 f"{self._path}: the ledger cannot be used ({error}); make room or choose a place "
                 "that may be written to, and run the same command again"
             ) from error
-        except sqlite3.DatabaseError as error:
-            raise DataError(
-                f"{self._path}: not a ledger, or damaged ({error}); use --fresh to begin anew"
-            ) from error
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> DataError:
+        return DataError(
+            f"{self._path}: not a ledger, or damaged ({error}); use --fresh to begin anew"
+        )
 
 
 def _schema_of(connection: sqlite3.Connection) -> frozenset[tuple[str, str, str]]:

@@ -33,7 +33,7 @@ def read_toml(path: Path) -> dict[str, object]:
     """
     try:
         return tomllib.loads(read_file(path, most_bytes=_MOST_BYTES).decode("utf-8"))
-    except (RecursionError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (RecursionError, ValueError) as error:  # no text, no TOML, or endless numbers
         raise DataError(f"{path}: expected a TOML file of settings ({error})") from error
 
 

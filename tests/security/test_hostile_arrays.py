@@ -1,5 +1,6 @@
 """Arrays that state sizes which nobody could hold, or lie in other people's files."""
 
+import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -74,14 +75,10 @@ def _column(name: str, kind: object) -> Callable[[h5py.File, Path], None]:
 
 
 def _packed(file: h5py.File, _: Path) -> None:
-    images = file.create_dataset(
-        "images",
-        shape=(600, 1024, 1024, 3),
-        dtype="u1",
-        chunks=(100, 1024, 1024, 3),
-        compression="gzip",
+    shape = (600, 1024, 1024, 3)
+    file.create_dataset(
+        "images", shape=shape, dtype="u1", chunks=(100, *shape[1:]), compression="gzip"
     )
-    images[:1] = 0
 
 
 HDF5 = {
@@ -174,6 +171,32 @@ def test_a_pickle_in_a_weight_file_is_not_run(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Python objects, which are not loaded"):
         _weights(tmp_path / "a.pth")
     assert Path("/proc/self/comm").read_text().strip() != "owned"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [torch.zeros(1).expand(1 << 34), torch.empty(1 << 40, device="meta")],
+    ids=["a view", "nothing"],
+)
+def test_a_tensor_that_is_larger_than_its_file_is_not_filled_in(
+    tmp_path: Path, value: torch.Tensor
+) -> None:
+    torch.save({"a": value}, tmp_path / "a.pth")
+    with pytest.raises(DataError, match="more than tensors"):
+        _weights(tmp_path / "a.pth")
+
+
+def test_a_packed_weight_file_is_not_unpacked(tmp_path: Path) -> None:
+    plain = io.BytesIO()
+    torch.save({"a": torch.zeros(10_000)}, plain)
+    with (
+        zipfile.ZipFile(plain) as archive,
+        zipfile.ZipFile(tmp_path / "a.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in archive.namelist():
+            packed.writestr(name, archive.read(name))
+    with pytest.raises(DataError, match=r"a\.pth: damaged, or not a weight file"):
+        _weights(tmp_path / "a.pth")
 
 
 def _safetensors(header: bytes, *, length: int | None = None) -> bytes:

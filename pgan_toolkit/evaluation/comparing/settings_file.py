@@ -60,7 +60,7 @@ def read_settings_file(path: Path) -> SettingsFile:
         if not path.exists():
             raise UsageError(f"{path}: no such file")
         content = tomllib.loads(read_file(path, most_bytes=_MOST_BYTES).decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (RecursionError, ValueError) as error:  # no text, no TOML, or endless numbers
         raise DataError(f"{path}: no TOML file ({error})") from error
     try:
         return _settings(content, folder=path.parent)
