@@ -22,6 +22,7 @@ from pgan_toolkit.imaging import decode_image
 from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
 from pgan_toolkit.storage.hdf5_bounds import (
     checked_dataset,
+    refuse_endless_heaps,
     require_column,
     require_plausible,
 )
@@ -60,6 +61,7 @@ class Hdf5Source(StoredSource):
         self._open_file: tuple[int, h5py.File] | None = None
         self.path = path.absolute()
         try:
+            refuse_endless_heaps(self.path)
             file = self._file()
             layout = _layout(file, self.path)
             self._images = "images" if layout == PLAIN else _largest_level(file)

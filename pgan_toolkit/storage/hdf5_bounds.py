@@ -4,7 +4,9 @@ HDF5 lets a short file state arrays of any size, and name other files whose cont
 read as its own.
 """
 
+import mmap
 import os
+import struct
 from pathlib import Path
 
 import h5py
@@ -12,10 +14,52 @@ import h5py
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import MAX_MEGAPIXELS
 
-__all__ = ["checked_dataset", "require_column", "require_plausible"]
+__all__ = ["checked_dataset", "refuse_endless_heaps", "require_column", "require_plausible"]
 
 _MOST_RATIO = 1032  # of deflate, the strongest of HDF5's own filters on runs of zeros
+_MOST_SEARCHED_BYTES = 256 << 20
+_HEAP = struct.Struct("<4sB3xQ")  # signature, version, size
+_OBJECT = struct.Struct("<H6xQ")  # number, size
 _MOST_CHUNK_BYTES = 256 << 20  # a chunk is unpacked whole for each picture in it
+
+
+def refuse_endless_heaps(path: Path) -> None:
+    """Refuse heaps of texts at which HDF5's library never ends, in files of up to 256 MiB.
+
+    It steps over the free space of a heap by the size that this states, and stays where it is at 0.
+    Larger files are not searched.
+
+    Raises
+    ------
+    DataError
+        There is such a heap.
+    OSError
+        The file cannot be read.
+    """
+    if not 0 < _file_bytes(path) <= _MOST_SEARCHED_BYTES:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        start = data.find(b"GCOL")
+        while start >= 0:
+            if _is_endless(data, start):
+                raise DataError(
+                    f"{path}: the HDF5 file is damaged (a heap without an end at byte {start:,}); "
+                    "get or make it again"
+                )
+            start = data.find(b"GCOL", start + 1)
+
+
+def _is_endless(data: mmap.mmap, start: int) -> bool:
+    if start + _HEAP.size > len(data):
+        return False
+    _, _, size = _HEAP.unpack_from(data, start)
+    place, end = start + _HEAP.size, min(start + size, len(data))
+    while place + _OBJECT.size <= end:
+        number, length = _OBJECT.unpack_from(data, place)
+        if number == 0:  # free space, and the last thing in a heap
+            return bool(length == 0)
+        place += _OBJECT.size + -(-length // 8) * 8
+    return False
 
 
 def checked_dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:

@@ -17,7 +17,7 @@ _EDITS = st.lists(
     min_size=1,
     max_size=8,
 )
-# Files that hang HDF5's own library are known (docs/security.md): it is fuzzed by run.py alone.
+# A fault of HDF5's own library would end the whole test run: it is fuzzed by run.py alone.
 _HELD = sorted(TARGETS.keys() - {"hdf5"})
 
 

@@ -113,6 +113,23 @@ def test_hdf5(tmp_path: Path, name: str) -> None:
         open_source(path)
 
 
+def test_hdf5_heaps_at_which_the_library_never_ends(tmp_path: Path) -> None:
+    """Found by fuzzing: free space of 0 bytes is stepped over without moving."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["format"], file.attrs["version"] = "pgan-toolkit hdf5", 1
+        file["images"] = PICTURES
+    data = bytearray(path.read_bytes())
+    free = data.index(b"GCOL") + 16 + 16 + 24  # after the heap's header, one text and its own
+    assert data[free : free + 2] == b"\0\0"
+    assert int.from_bytes(data[free + 8 : free + 16], "little") > 0
+    assert len(open_source(path)) == 2
+    data[free + 8 : free + 16] = bytes(8)
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.h5: .*a heap without an end at byte"):
+        open_source(path)
+
+
 @pytest.mark.parametrize(
     "data",
     [
