@@ -73,15 +73,17 @@ def checked_dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
     KeyError
         There is nothing of that name.
     """
-    elsewhere = isinstance(file.get(name, getlink=True), h5py.ExternalLink)
-    dataset = None if elsewhere else file[name]
-    if not elsewhere and not isinstance(dataset, h5py.Dataset):
+    elsewhere = DataError(
+        f"{path}: {name!r} lies in another file, which is not followed; copy it into this one "
+        "(h5repack does)"
+    )
+    if isinstance(file.get(name, getlink=True), h5py.ExternalLink):
+        raise elsewhere
+    dataset = file[name]
+    if not isinstance(dataset, h5py.Dataset):
         raise DataError(f"{path}: {name!r} is no array; get or make the file again")
-    if elsewhere or dataset.is_virtual or dataset.external or dataset.file != file:
-        raise DataError(
-            f"{path}: {name!r} lies in another file, which is not followed; copy it into this one "
-            "(h5repack does)"
-        )
+    if dataset.is_virtual or dataset.external or dataset.file != file:
+        raise elsewhere
     return dataset
 
 

@@ -72,13 +72,13 @@ def _unzipped(path: Path, data: bytes, *, ndim: int) -> bytes:
         return data
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            data = bytearray(file.read(header_bytes))
-            if len(data) < header_bytes:
-                return bytes(data)
-            left = math.prod(struct.unpack_from(f">{ndim}I", data, 4)) + 1
-            while (chunk := file.read(min(left, _CHUNK_BYTES))) and len(data) < _MOST_BYTES:
-                data += chunk
+            found = bytearray(file.read(header_bytes))
+            if len(found) < header_bytes:
+                return bytes(found)
+            left = math.prod(struct.unpack_from(f">{ndim}I", found, 4)) + 1
+            while (chunk := file.read(min(left, _CHUNK_BYTES))) and len(found) < _MOST_BYTES:
+                found += chunk
                 left -= len(chunk)
-            return bytes(data)
+            return bytes(found)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: damaged gzip data ({error}); {_REMEDY}") from error

@@ -96,7 +96,7 @@ def _listed(data: mmap.mmap, path: Path) -> list[TarMember]:
             if info.type in tarfile.REGULAR_TYPES and not info.issparse():
                 name = info.name.removeprefix("./")
                 members.append(TarMember(name, info.offset_data, info.size))
-            archive.members.clear()  # or each would keep its headers in memory
+            archive.members.clear()  # type: ignore[attr-defined]  # or all headers stay in memory
             if len(archive.pax_headers) > _MOST_GLOBAL_HEADERS:
                 raise _damaged(path, f"more than {_MOST_GLOBAL_HEADERS} headers for all members")
         end: int = archive.offset  # where the headers stopped
@@ -120,7 +120,8 @@ class _Headers(io.BufferedIOBase):
         return self._data.read(size)
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        self._data.seek(offset, whence)
+        start = (0, self._data.tell(), len(self._data))[whence]
+        self._data.seek(start + offset)
         return self._data.tell()
 
     def tell(self) -> int:

@@ -66,6 +66,7 @@ class ZipSource(StoredSource):
 
     def _inspect(self, index: int) -> PictureInfo:
         member, name = self._file().getinfo(self._files[index]), self._name(index)
+        self._check_size(member, MOST_PICTURE_BYTES)
         if member.file_size <= _SMALL_BYTES:
             height, width, encoding = header_of(self._encoded(index), name=name)
         else:
@@ -95,17 +96,22 @@ class ZipSource(StoredSource):
     def _member(self, name: str, most_bytes: int) -> bytes:
         file = self._file()
         try:
-            size = file.getinfo(name).file_size  # never more than this is unpacked
-            if size > most_bytes:
-                raise DataError(
-                    f"{self.path}: {name}: states {size:,} bytes when unpacked; expected at most "
-                    f"{most_bytes:,}: leave it out of the zip file"
-                )
-            return file.read(name)
+            member = file.getinfo(name)
+            self._check_size(member, most_bytes)
+            return file.read(member)
         except READ_ERRORS as error:
             raise DataError(
                 f"{self.path}: {name}: damaged in the zip file ({error}); get or make it again"
             ) from error
+
+    def _check_size(self, member: zipfile.ZipInfo, most_bytes: int) -> None:
+        """Refuse what is too large: no more is read, or unpacked, than the directory states."""
+        size = max(member.file_size, member.compress_size)
+        if size > most_bytes:
+            raise DataError(
+                f"{self.path}: {member.filename}: states {size:,} bytes; expected at most "
+                f"{most_bytes:,}: leave it out of the zip file"
+            )
 
 
 class ZipSink(StoredSink):

@@ -26,6 +26,7 @@ KEPT = FOLDER.parents[1] / "build" / "fuzzing"
 _STATISTICS = "statistics.json"
 _INPUT = "input"
 _SILENCE_S = 60
+_BEGINNING_S = 600  # atheris takes its time to instrument what is imported
 _NOTED_EVERY = 10
 _INSTRUMENTED = [
     *("pgan_toolkit.storage", "pgan_toolkit.celebahq.landmarks", "pgan_toolkit.celebahq.ledger"),
@@ -96,7 +97,9 @@ def _run_child(given: argparse.Namespace, folder: Path, *, seconds: float, seed:
             now = _statistics(folder).get("executions", 0)
             if now != before:
                 before, since = now, time.monotonic()
-            if time.monotonic() - since > _SILENCE_S:  # in C, where no signal is heard
+            if time.monotonic() - since > (
+                _SILENCE_S if before else _BEGINNING_S
+            ):  # in C, where no signal is heard
                 child.kill()
         return child.wait()
 

@@ -66,8 +66,21 @@ def test_an_archive_in_an_archive_is_not_opened(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "most"), [("a.png", "536,870,912"), ("dataset.json", "268,435")])
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, name: str, most: str) -> None:
     path = zip_stating(tmp_path / "a.zip", name, unpacked=0xFFFFFFF0)
-    with pytest.raises(DataError, match=f"a.zip: {name}: states 4,294,967,280 bytes .*{most}"):
+    with pytest.raises(DataError, match=f"a.zip: {name}: states 4,294,967,280 bytes.*{most}"):
         open_source(path)[0]
+
+
+def test_a_member_that_states_gigabytes_of_packed_bytes(tmp_path: Path) -> None:
+    """Found by fuzzing: zipfile makes room for as many as the directory states."""
+    path = zip_of(tmp_path / "a.zip", ("a.png", GOOD))
+    data = bytearray(path.read_bytes())
+    place = data.index(b"PK\x01\x02") + 20
+    data[place : place + 4] = b"\xf0\xff\xff\xff"
+    path.write_bytes(bytes(data))
+    source = open_source(path)
+    for read in (source.info, source.__getitem__):
+        with pytest.raises(DataError, match=r"a\.zip: a\.png: states 4,294,967,280 bytes"):
+            read(0)
 
 
 def test_members_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
