@@ -15,6 +15,7 @@ from pgan_cli.options import (
     workers_option,
 )
 from pgan_cli.pages import command_line, page_place
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import Interrupted
 
@@ -125,7 +126,7 @@ def build_celebahq(
 
     settings = BuildSettings(**options)
     if dry_run:
-        click.echo(_describe(plan_build(settings)))
+        echo(_describe(plan_build(settings)))
         return
     with page_place(report) as page:
         try:
@@ -135,9 +136,9 @@ def build_celebahq(
         if page is not None:
             page.write(build_html(settings, summary, command=command_line()))
     if not quiet:
-        click.echo(summary.to_text())
-        click.echo(f"dataset: {settings.out}")
-        click.echo(f"ledger, table of all photographs, contact sheet: {settings.out}.build/")
+        echo(summary.to_text())
+        echo(f"dataset: {settings.out}")
+        echo(f"ledger, table of all photographs, contact sheet: {settings.out}.build/")
 
 
 def _describe(plan: "BuildPlan") -> str:

@@ -10,10 +10,11 @@ import click
 from pgan_cli.data_prepare import prepare_set
 from pgan_cli.data_stacked_mnist import stacked_mnist
 from pgan_cli.options import FORMAT_NAMES
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import CheckFailed, DataError, UsageError
 from pgan_toolkit.progress import Progress, ProgressMode
-from pgan_toolkit.wording import counted
+from pgan_toolkit.wording import counted, visible
 
 if TYPE_CHECKING:  # it would load all that decodes, which --help does without
     from pgan_toolkit.imaging import Tile
@@ -62,9 +63,9 @@ def _inspect(source: Path, as_json: bool, quiet: bool) -> None:
     with _progress(opened, "inspecting", quiet=quiet) as bar:
         found = inspect(opened, advance=bar.advance)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(found), indent=2, ensure_ascii=False))
+        echo(json.dumps(dataclasses.asdict(found), indent=2, ensure_ascii=False))
     else:
-        click.echo(_inspection_text(found))
+        echo(_inspection_text(found))
 
 
 @data.command(
@@ -101,14 +102,14 @@ def _verify(source: Path, manifest: str | None, quick: bool, quiet: bool) -> Non
             len(published.files), label="checking", unit="file", mode=_mode(quiet=quiet)
         ) as bar:
             download = check_download(source, published, quick=quick, advance=bar.advance)
-        click.echo(_download_text(download, published, quick=quick))
+        echo(_download_text(download, published, quick=quick))
         if not download.passed:
             problems.append(_download_problem(download, published))
     if published is None or _holds_pictures(source):
         opened = open_source(source)
         with _progress(opened, "verifying", quiet=quiet) as bar:
             pictures = check_pictures(opened, quick=quick, advance=bar.advance)
-        click.echo(_pictures_text(pictures, quick=quick))
+        echo(_pictures_text(pictures, quick=quick))
         if not pictures.passed:
             problems.append(
                 f"{len(pictures.damaged):,} of {counted(pictures.count, 'picture')} damaged"
@@ -164,7 +165,7 @@ def _convert(
         _progress(opened, "converting", quiet=quiet) as bar,
     ):
         count = convert(opened, sink, advance=bar.advance)
-    click.echo(f"{out}: {counted(count, 'picture')} as {chosen}")
+    echo(f"{out}: {counted(count, 'picture')} as {chosen}")
 
 
 def _reduced(source: "StoredSource", size: int | None) -> "StoredSource":
@@ -223,7 +224,7 @@ def _show(  # noqa: PLR0913 - one argument an option
         tiles = [_tile(opened, index, tile, bar) for index in indices]
         sheet = contact_sheet([Section(tiles)], columns=min(columns, len(tiles)), tile_px=tile)
         temporary.write_bytes(encode_png(sheet))
-    click.echo(f"{out}: {len(indices):,} of {counted(len(opened), 'picture')}")
+    echo(f"{out}: {len(indices):,} of {counted(len(opened), 'picture')}")
 
 
 def _mode(*, quiet: bool) -> ProgressMode:
@@ -251,7 +252,7 @@ def _manifest_for(source: Path, name: str | None) -> "Manifest | None":
     if is_download(source, celeba):
         return celeba
     for path in find_download(source, celeba):
-        click.echo(f"note: {path} is not CelebA's own file; taken for this dataset's")
+        echo(f"note: {path} is not CelebA's own file; taken for this dataset's")
     return None
 
 
@@ -338,7 +339,7 @@ def _listing(names: Sequence[str]) -> str:
         return "none"
     more = len(names) - _SHOWN_ROWS
     ending = f", and {more:,} more" if more > 0 else ""
-    return f"{counted(len(names), 'file')}: {', '.join(names[:_SHOWN_ROWS])}{ending}"
+    return f"{counted(len(names), 'file')}: {', '.join(map(visible, names[:_SHOWN_ROWS]))}{ending}"
 
 
 def _pictures_text(check: "PictureCheck", *, quick: bool) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 from pgan_cli.options import FORMAT_NAMES, workers_option
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.progress import Progress, ProgressMode
 from pgan_toolkit.wording import counted
@@ -95,10 +96,10 @@ def prepare_set(  # noqa: PLR0913 - one argument an option
                 on_bad=(lambda what: bar.note(f"left out: {what}")) if skip_bad else None,
                 advance=bar.advance,
             )
-    click.echo(f"{out}: {_made_text(done.count, pictures)} as {chosen}")
+    echo(f"{out}: {_made_text(done.count, pictures)} as {chosen}")
     if done.skipped:
-        click.echo(f"left out: {counted(len(done.skipped), 'damaged picture')}")
-    click.echo(f"checked: {pictures.checked}")
+        echo(f"left out: {counted(len(done.skipped), 'damaged picture')}")
+    echo(f"checked: {pictures.checked}")
 
 
 def _processes(recipe: "Recipe", workers: int | None) -> int:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import click
 from pgan_cli.options import FORMAT_NAMES
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.progress import Progress
 from pgan_toolkit.wording import counted
@@ -83,4 +84,4 @@ def stacked_mnist(  # noqa: PLR0913 - one argument an option
         for record in stacked_digits(digits, images=images, seed=seed, size_px=int(size)):
             sink.write(record)
             bar.advance()
-    click.echo(f"{out}: {counted(images, 'picture')} of {size}x{size} as {chosen}")
+    echo(f"{out}: {counted(images, 'picture')} of {size}x{size} as {chosen}")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 from pgan_cli.options import fresh_option, quiet_option, workers_option
+from pgan_cli.terminal import echo
 
 __all__ = ["demo"]
 
@@ -36,8 +37,8 @@ def demo(*, out: Path, workers: int | None, fresh: bool, quiet: bool) -> None:
     )
     summary = build_dataset(settings, fresh=fresh, mode="quiet" if quiet else "auto")
     if not quiet:
-        click.echo(f"{len(samples)} sample files: {settings.src}")
-        click.echo(summary.to_text())
-        click.echo(f"dataset:       {settings.out}")
-        click.echo(f"contact sheet: {settings.out}.build/contact_sheet.png")
-        click.echo(f"all scores:    {settings.out}.build/photographs.csv")
+        echo(f"{len(samples)} sample files: {settings.src}")
+        echo(summary.to_text())
+        echo(f"dataset:       {settings.out}")
+        echo(f"contact sheet: {settings.out}.build/contact_sheet.png")
+        echo(f"all scores:    {settings.out}.build/photographs.csv")

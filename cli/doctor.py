@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 import click
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.environment import (
     Fact,
@@ -52,7 +53,7 @@ def doctor(*, as_json: bool, predictor: Path | None) -> int:
     ]
     failing = [fact for fact in facts if fact.essential and fact.state != "ok"]
     if as_json:
-        click.echo(json.dumps({"ok": not failing, "facts": [asdict(fact) for fact in facts]}))
+        echo(json.dumps({"ok": not failing, "facts": [asdict(fact) for fact in facts]}))
     else:
         _print_table(facts)
         _print_verdict(failing)
@@ -86,7 +87,7 @@ def _weights_fact() -> Fact:
 
 def _print_table(facts: list[Fact]) -> None:
     for group, members in groupby(facts, key=lambda fact: fact.group):
-        click.echo(group)
+        echo(group)
         for fact in members:
             _print_fact(fact)
 
@@ -94,9 +95,9 @@ def _print_table(facts: list[Fact]) -> None:
 def _print_fact(fact: Fact) -> None:
     head = f"  {fact.name:<23} {fact.state:<8}"
     lines = [*_wrapped(fact.detail), *(f"-> {line}" for line in [fact.remedy] if line)]
-    click.echo(f"{head}{lines[0] if lines else ''}".rstrip())
+    echo(f"{head}{lines[0] if lines else ''}".rstrip())
     for line in lines[1:]:
-        click.echo(_INDENT + line)
+        echo(_INDENT + line)
 
 
 def _wrapped(text: str) -> list[str]:
@@ -108,6 +109,6 @@ def _wrapped(text: str) -> list[str]:
 def _print_verdict(failing: list[Fact]) -> None:
     if failing:
         names = ", ".join(fact.name for fact in failing)
-        click.echo(f"\nEssentials that are missing or broken: {names}.")
+        echo(f"\nEssentials that are missing or broken: {names}.")
     else:
-        click.echo("\nThe essentials work.")
+        echo("\nThe essentials work.")

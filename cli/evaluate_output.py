@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 from pgan_cli.reports import STANDARD_OUTPUT, PrintedReport, json_place, report_place
 from pgan_cli.reports import Report as FilePlace
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import CheckFailed, DataError, SetupError, UsageError
 
@@ -105,12 +105,12 @@ class Places:
 
         if not self.quiet:
             if not isinstance(self.json, PrintedReport):
-                click.echo(report_text(report))
+                echo(report_text(report))
             for warning in report.warnings:
-                click.echo(f"warning: {warning}", err=True)
+                echo(f"warning: {warning}", err=True)
         if self.summary is not None:
             for line in github_annotations(report):
-                click.echo(line)
+                echo(line)
 
 
 def finish_evaluation(report: "Report", *, baseline: Path | None, quiet: bool) -> None:
@@ -159,7 +159,7 @@ def _write_baseline(report: "Report", path: Path, *, quiet: bool) -> None:
     except OSError as error:
         raise SetupError(f"{path}: cannot be written ({error.strerror or error})") from error
     if not quiet:
-        click.echo(f"{path}: is the baseline now", err=True)
+        echo(f"{path}: is the baseline now", err=True)
 
 
 def _append(path: Path, text: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 from pgan_cli.options import FORMAT_NAMES, device_option, quiet_option
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.progress import Progress
@@ -102,7 +103,7 @@ def generate(  # noqa: PLR0913 - one argument an option
             )
     if not quiet:
         size = sampler.info.resolution
-        click.echo(f"{out}: {len(chosen):,} pictures of {size}x{size} from {sampler.info.name}")
+        echo(f"{out}: {len(chosen):,} pictures of {size}x{size} from {sampler.info.name}")
 
 
 def _check(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 from pgan_cli.options import device_option, quiet_option
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.progress import Progress
 
@@ -101,4 +102,4 @@ def interpolate(  # noqa: PLR0913 - one argument an option
         pictures = walk_frames(sampler, ways, columns=columns, label=label)
         write_video(out, pictures, settings=settings, overwrite=overwrite, advance=bar.advance)
     if not quiet:
-        click.echo(f"{out}: {frames:,} frames, {frames / fps:g} s, from {sampler.info.name}")
+        echo(f"{out}: {frames:,} frames, {frames / fps:g} s, from {sampler.info.name}")

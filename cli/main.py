@@ -9,6 +9,7 @@ import traceback
 from typing import NoReturn
 
 import click
+from pgan_cli.terminal import echo
 
 from pgan_toolkit import __version__
 from pgan_toolkit.errors import Interrupted, PganError, SetupError
@@ -134,7 +135,7 @@ def _run() -> int:
         return error.exit_code
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told, with an exit code
         message, code = _outcome(error)
-        click.echo(f"error: {message}", err=True)
+        echo(f"error: {message}", err=True)
         return code
     return result if isinstance(result, int) else 0
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from pgan_cli.options import quiet_option
+from pgan_cli.terminal import echo
 
 if TYPE_CHECKING:  # it would load torch, which --help does without
     from pgan_toolkit.evaluation.cache import StatisticsCache
@@ -114,7 +115,7 @@ def open_cache(*, no_cache: bool, quiet: bool) -> "StatisticsCache | None":
 
     if no_cache:
         return None
-    return StatisticsCache(note=lambda line: None if quiet else click.echo(line, err=True))
+    return StatisticsCache(note=lambda line: None if quiet else echo(line, err=True))
 
 
 def open_inception(*, weights: Path | None, device: str, quiet: bool) -> "FeatureExtractor":

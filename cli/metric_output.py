@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
 from pgan_cli.reports import PrintedReport, Report
+from pgan_cli.terminal import echo
 
 if TYPE_CHECKING:  # it would load torch, which --help does without
     from pgan_toolkit.evaluation.streams import ImageStream
@@ -58,10 +58,10 @@ def show_results(results: "Mapping[str, Result]", *, tables: bool = True) -> Non
         Whether tables are shown, or the warnings alone.
     """
     for number, (title, result) in enumerate(results.items() if tables else ()):
-        click.echo(("\n" if number else "") + result_table(result, title=title))
+        echo(("\n" if number else "") + result_table(result, title=title))
     for title, result in results.items():
         for warning in result.warnings:
-            click.echo(f"warning: {f'{title}: ' if len(results) > 1 else ''}{warning}", err=True)
+            echo(f"warning: {f'{title}: ' if len(results) > 1 else ''}{warning}", err=True)
 
 
 def result_table(result: "Result", *, title: str = "") -> str:

@@ -15,6 +15,7 @@ from pgan_cli.metric_options import (
     weights_option,
 )
 from pgan_cli.reports import PrintedReport, json_place, report_place
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.wording import counted
@@ -130,11 +131,11 @@ def _show(found: "NeighbourTable", *, table: bool) -> None:
     if table:
         _show_table(found)
     for warning in found.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        echo(f"warning: {warning}", err=True)
 
 
 def _show_table(found: "NeighbourTable") -> None:
-    click.echo(
+    echo(
         f"nearest of {counted(found.searched, 'real picture')}, with distances by {found.extractor}"
     )
     shown = found.rows[:_SHOWN]
@@ -145,6 +146,6 @@ def _show_table(found: "NeighbourTable") -> None:
     widths = [max(map(len, column)) for column in zip(*cells, heads, strict=True)]
     for line in (heads, *cells):
         padded = (f"{cell:{width}}" for cell, width in zip(line, widths, strict=True))
-        click.echo(f"  {'  '.join(padded)}".rstrip())
+        echo(f"  {'  '.join(padded)}".rstrip())
     if len(found.rows) > _SHOWN:
-        click.echo(f"  and of {counted(len(found.rows) - _SHOWN, 'other')}: see --csv")
+        echo(f"  and of {counted(len(found.rows) - _SHOWN, 'other')}: see --csv")

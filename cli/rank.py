@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 from pgan_cli.options import quiet_option, workers_option
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import DataError, UsageError
 
@@ -52,7 +53,7 @@ def rank(
             place.write_bytes(ranking.to_csv().encode())
     if table is None and not quiet:
         for picture in ranking.pictures:
-            click.echo(f"{picture.quality.score:8.3f}  {picture.name}")
+            echo(f"{picture.quality.score:8.3f}  {picture.name}")
     if ranking.unreadable:
         raise _unreadable(ranking)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import SetupError, UsageError
 
@@ -58,7 +58,7 @@ class PrintedReport:
 
     def write(self, data: bytes) -> None:
         """Print all of it."""
-        click.echo(data, nl=False)
+        echo(data.decode(), nl=False)
 
 
 @contextmanager

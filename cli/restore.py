@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 from pgan_cli.options import device_option, precision_option, quiet_option, restorer_option
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import DataError, Interrupted, UsageError
 from pgan_toolkit.progress import Progress, ProgressMode
@@ -31,6 +32,7 @@ Examples:
 """
 _KEYWORD = b"pgan-toolkit restore"
 """Of the text in a result's PNG file that says how, and of which pixels, it was made."""
+_LONGEST_MARK_BYTES = 1 << 16
 _HEADER_BYTES = 33  # PNG's signature and IHDR
 _ALL_WILL_FAIL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
@@ -111,7 +113,7 @@ def restore(  # noqa: PLR0913 - one an option
         raise Interrupted(f"interrupted; the same command {how}") from None
     if not quiet:
         kept = f"; {len(there):,} there already (--overwrite restores them again)" if there else ""
-        click.echo(f"{out}: pictures restored: {len(todo) - len(failed):,}{kept}")
+        echo(f"{out}: pictures restored: {len(todo) - len(failed):,}{kept}")
     if failed:
         raise _not_restored(failed, total=len(todo))
 
@@ -257,10 +259,10 @@ def _read_mark(path: Path) -> dict[str, object] | None:
         if not head.endswith(start):
             return None
         (length,) = struct.unpack(">I", head[_HEADER_BYTES : _HEADER_BYTES + 4])
-        text = file.read(length - (len(start) - 4))
+        text = file.read(min(max(length - (len(start) - 4), 0), _LONGEST_MARK_BYTES))
     try:
         mark = json.loads(text)
-    except ValueError:
+    except (RecursionError, ValueError):
         return None
     return mark if isinstance(mark, dict) else None
 

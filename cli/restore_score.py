@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from pgan_cli.options import device_option, precision_option, quiet_option, restorer_option
 from pgan_cli.reports import report_place
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.progress import Progress
 
@@ -105,7 +106,7 @@ def _score_all(asked: _Asked, *, quiet: bool) -> "tuple[str, list[PictureScore]]
 
     source = open_source(asked.data)
     restorer = open_restorer(asked.restorer, device=asked.device, precision=asked.precision)
-    say = _silence if quiet else click.echo
+    say = _silence if quiet else echo
     total = len(source) * len(asked.qualities or DEFAULT_QUALITIES.get(asked.task, (None,)))
     pending = score_restorer(
         source,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 from pgan_cli.options import quiet_option
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.progress import Progress
 
@@ -66,4 +67,4 @@ def timelapse(
         write_video(out, pictures, settings=settings, overwrite=overwrite, advance=bar.advance)
     if not quiet:
         first, last = grids[0].kimg, grids[-1].kimg
-        click.echo(f"{out}: {len(order):,} frames, {first:,g} to {last:,g} kimg")
+        echo(f"{out}: {len(order):,} frames, {first:,g} to {last:,g} kimg")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 from pgan_cli.options import device_option, quiet_option
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import UsageError
 
@@ -104,7 +105,7 @@ def train(  # noqa: PLR0913 - one argument an option
     _check(preset, data, out, resume=resume, checkpoint=checkpoint, writing=writing)
     settings = _settings(preset, changes, resume=resume)
     if print_config:
-        click.echo(settings_toml(settings), nl=False)
+        echo(settings_toml(settings), nl=False)
         return
     from reference_trainer.training import RunOptions
 
@@ -126,7 +127,7 @@ def train(  # noqa: PLR0913 - one argument an option
 def _print_presets(summaries: Mapping[str, str]) -> None:
     width = max(map(len, summaries))
     for name, summary in summaries.items():
-        click.echo(f"{name.ljust(width)}  {summary}")
+        echo(f"{name.ljust(width)}  {summary}")
 
 
 def _check(
@@ -225,7 +226,7 @@ def _data_of(run: Path | None) -> Path | None:
 def _print(text: str) -> None:
     """Print, in the first of the processes that torchrun started."""
     if os.environ.get("RANK", "0") == "0":
-        click.echo(text)
+        echo(text)
 
 
 def _run(

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 from pgan_cli.options import quiet_option
+from pgan_cli.terminal import echo
 
 __all__ = ["train_digits"]
 
@@ -53,8 +54,8 @@ def train_digits(
         mode="quiet" if quiet else "auto",
     )
     if not quiet:
-        click.echo(f"weights:    {trained.weights}")
-        click.echo(
+        echo(f"weights:    {trained.weights}")
+        echo(
             f"test error: {100 * trained.test_error:.2f} % "
             f"({trained.test_errors:,} of {trained.test_images:,} digits)"
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 from pgan_cli.options import quiet_option
+from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import UsageError
 
@@ -119,7 +120,7 @@ def train_restorer(  # noqa: PLR0913 - one a option
     )
     if not quiet:
         beside = f" and {training.RestorerFolder(out).jpeg_weights}" if jointly else ""
-        click.echo(f"weights: {weights}{beside}")
+        echo(f"weights: {weights}{beside}")
 
 
 def _shared(settings: "TrainingSettings", real_share: float) -> "SuperresDegradation":

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NoReturn
 
+from pgan_toolkit.wording import visible
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -104,12 +106,12 @@ class Progress:
     def note(self, text: str) -> None:
         """Show a line of text without breaking the bar."""
         if self._bar is not None:
-            self._bar.write(text, file=self._stream)
+            self._bar.write(visible(text, lines=True), file=self._stream)
         elif not self._quiet:
             self._print(text)
 
     def _print(self, line: str) -> None:
-        self._stream.write(f"{line}\n")
+        self._stream.write(f"{visible(line, lines=True)}\n")
         self._stream.flush()
 
     def _running_line(self) -> str:

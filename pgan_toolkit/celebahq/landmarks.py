@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 from pgan_toolkit.arrays import Landmarks
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.storage.atomic import atomic_write_bytes
+from pgan_toolkit.storage.reading import MOST_TEXT_BYTES, read_file
+from pgan_toolkit.wording import visible
 
 __all__ = [
     "COLUMNS",
@@ -106,7 +109,7 @@ def read_landmarks(path: Path) -> LandmarkTable:
         return _collect(path, _json_rows(path, text))
     if kind == "csv":
         return _collect(path, _csv_rows(path, text))
-    return _collect(path, _celeba_rows(path, text), stated=int(text.split(maxsplit=1)[0]))
+    return _collect(path, _celeba_rows(path, text), stated=text.split(maxsplit=1)[0])
 
 
 def format_landmarks(landmarks: Mapping[str, Landmarks]) -> str:
@@ -211,9 +214,7 @@ def _point(position: NDArray[np.float64]) -> str:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{path}: the landmark table cannot be read ({error.strerror})") from error
+        return read_file(path, most_bytes=MOST_TEXT_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}: not text (byte {error.start}); expected a landmark table in UTF-8"
@@ -281,15 +282,23 @@ def _json_rows(path: Path, text: str) -> Iterator[_Row]:
 
 
 def _flattened(points: object) -> list[str | float]:
-    """Leaves of nested lists; true, null and objects as text, which is no number."""
+    """Numbers and texts of lists in a list; of what else there is, its kind, which is no number."""
     if isinstance(points, list):
-        return [leaf for point in points for leaf in _flattened(point)]
-    if isinstance(points, (int, float)) and not isinstance(points, bool):
-        return [points]
-    return [str(points)]
+        # Ten numbers lie two deep; what lies deeper is told as it stands.
+        inner = chain.from_iterable(
+            point if isinstance(point, list) else [point] for point in points
+        )
+        return [leaf for point in inner for leaf in _number_or_text(point)]
+    return _number_or_text(points)
 
 
-def _collect(path: Path, rows: Iterable[_Row], *, stated: int | None = None) -> LandmarkTable:
+def _number_or_text(point: object) -> list[str | float]:
+    if isinstance(point, (int, float)) and not isinstance(point, bool):
+        return [point]
+    return [point if isinstance(point, str) else type(point).__name__]
+
+
+def _collect(path: Path, rows: Iterable[_Row], *, stated: str | None = None) -> LandmarkTable:
     first_seen: dict[str, int | str] = {}
     good: dict[str, list[float]] = {}
     problems: dict[str, str] = {}
@@ -299,7 +308,9 @@ def _collect(path: Path, rows: Iterable[_Row], *, stated: int | None = None) -> 
         if file in first_seen:
             good.pop(file, None)
             first = _place(path, first_seen[file])
-            problems[file] = f"{_place(path, where)}: a second row for {file}; the first is {first}"
+            problems[file] = (
+                f"{_place(path, where)}: a second row for {visible(file)}; the first is {first}"
+            )
             continue
         first_seen[file] = where
         try:
@@ -309,7 +320,11 @@ def _collect(path: Path, rows: Iterable[_Row], *, stated: int | None = None) -> 
     if not found:
         raise DataError(f"{path}: the table has no rows; expected a file name and ten numbers each")
     points = np.array(list(good.values()), dtype=np.float32).reshape(-1, 5, 2)
-    notes = () if stated in (None, found) else (_count_note(path, stated, found),)
+    notes = (
+        ()
+        if stated is None or stated.lstrip("0") == str(found)
+        else (_count_note(path, stated, found),)
+    )
     return LandmarkTable(path, dict(zip(good, points, strict=True)), problems, notes)
 
 
@@ -317,8 +332,8 @@ def _place(path: Path, where: int | str) -> str:
     return f"{path}, line {where}" if isinstance(where, int) else f"{path}, {where}"
 
 
-def _count_note(path: Path, stated: int | None, found: int) -> str:
-    return f"{path}: line 1 states {stated} rows, {found} were found; is the file complete?"
+def _count_note(path: Path, stated: str | None, found: int) -> str:
+    return f"{path}: line 1 states {stated:.40} rows, {found} were found; is the file complete?"
 
 
 def _numbers(values: Sequence[str | float]) -> list[float]:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -18,6 +19,7 @@ import numpy as np
 
 from pgan_toolkit.arrays import Landmarks
 from pgan_toolkit.errors import DataError, SetupError
+from pgan_toolkit.storage import check_key
 
 __all__ = ["Ledger", "Row", "Verdict", "remove_ledger"]
 
@@ -161,7 +163,12 @@ class Ledger:
 
     def _prepare(self) -> None:
         with self._explained():
+            # A file that others made may hold views and triggers that call functions or never end.
+            self._connection.execute("PRAGMA trusted_schema = OFF")
+            self._connection.execute("PRAGMA cell_size_check = ON")
+            self._require_own_schema(may_be_empty=True)
             self._connection.executescript(_SCHEMA)
+            self._require_own_schema(may_be_empty=False)
         version = self.fact("version")
         if version is None:
             self.set_fact("version", str(_VERSION))
@@ -169,6 +176,14 @@ class Ledger:
             raise DataError(
                 f"{self._path}: a ledger of version {version}, expected {_VERSION}; "
                 "continue with the toolkit that began the build, or use --fresh"
+            )
+
+    def _require_own_schema(self, *, may_be_empty: bool) -> None:
+        found = _schema_of(self._connection)
+        if found != _own_schema() and not (may_be_empty and not found):
+            raise DataError(
+                f"{self._path}: holds other tables than a ledger's; it was not made by a build: "
+                "move it away, or use --fresh to begin anew"
             )
 
     def fact(self, name: str) -> str | None:
@@ -236,7 +251,7 @@ class Ledger:
             )
             names = [column[0] for column in cursor.description[3:]]
             for verdict, rank, duplicate_of, *record in cursor:
-                row = _from_record(dict(zip(names, record, strict=True)))
+                row = self._row_of(dict(zip(names, record, strict=True)))
                 yield Verdict(row.key, verdict, rank, duplicate_of), row
 
     def _select(self, query: str, values: tuple[str, ...] = ()) -> Iterator[Row]:
@@ -244,7 +259,17 @@ class Ledger:
             cursor = self._connection.execute(query, values)
             names = [column[0] for column in cursor.description]
             for record in cursor:
-                yield _from_record(dict(zip(names, record, strict=True)))
+                yield self._row_of(dict(zip(names, record, strict=True)))
+
+    def _row_of(self, values: dict[str, Any]) -> Row:
+        try:
+            check_key(values["key"], where=str(self._path))  # files are written under it
+            return _from_record(values)
+        except (AttributeError, RecursionError, TypeError, ValueError) as error:
+            raise DataError(
+                f"{self._path}: the row of {values.get('key')!r:.80} is damaged ({error}); use "
+                "--fresh to begin anew"
+            ) from error
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -257,14 +282,32 @@ class Ledger:
                     f"{self._path}: another program holds the ledger locked; let it end its "
                     "transaction, and run the same command again"
                 ) from error
+            if "decode" in str(error):
+                raise self._damaged(error) from error
             raise SetupError(
                 f"{self._path}: the ledger cannot be used ({error}); make room or choose a place "
                 "that may be written to, and run the same command again"
             ) from error
-        except sqlite3.DatabaseError as error:
-            raise DataError(
-                f"{self._path}: not a ledger, or damaged ({error}); use --fresh to begin anew"
-            ) from error
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> DataError:
+        return DataError(
+            f"{self._path}: not a ledger, or damaged ({error}); use --fresh to begin anew"
+        )
+
+
+def _schema_of(connection: sqlite3.Connection) -> frozenset[tuple[str, str, str]]:
+    """What is defined in a file, but for what SQLite makes of it by itself."""
+    found = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    return frozenset((str(kind), str(name), str(sql)) for kind, name, sql in found)
+
+
+@lru_cache(maxsize=1)
+def _own_schema() -> frozenset[tuple[str, str, str]]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(_SCHEMA)
+        return _schema_of(connection)
 
 
 def remove_ledger(path: Path) -> None:

@@ -135,7 +135,7 @@ class Output:
             record = _Record(**json.loads(self._record.read_bytes()))
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError) as error:
+        except (RecursionError, TypeError, ValueError) as error:
             raise DataError(
                 f"{self._record}: damaged, so that it does not say what {self.path} was made of; "
                 f"move {self.path} away and run the same command again"

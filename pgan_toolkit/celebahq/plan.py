@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pgan_toolkit.celebahq.ledger import Ledger, Row
 from pgan_toolkit.celebahq.photographs import Photograph, PhotographSet, find_photographs
@@ -63,7 +64,7 @@ class BuildPlan:
         if before is None:
             ledger.set_fact("settings", json.dumps(facts))
             return
-        begun: dict[str, object] = json.loads(before)
+        begun = _begun(before, ledger=self.workspace.ledger)
         changed = [
             f"{name} was {begun.get(name)} and is now {facts.get(name)}"
             for name in sorted({*begun, *facts})
@@ -108,6 +109,17 @@ class BuildPlan:
             spool=self.workspace.spool,
             spools_all=self.keeps_all,
         )
+
+
+def _begun(facts: str, *, ledger: Path) -> dict[str, object]:
+    """What a ledger says that its build was begun with."""
+    try:
+        begun = json.loads(facts)
+    except (RecursionError, ValueError) as error:
+        raise DataError(
+            f"{ledger}: its settings are damaged ({error}); use --fresh to begin anew"
+        ) from error
+    return begun if isinstance(begun, dict) else {}
 
 
 def plan_build(settings: BuildSettings) -> BuildPlan:

@@ -17,6 +17,7 @@ from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import decode_image, limit_threads
 from pgan_toolkit.progress import Progress, ProgressMode
 from pgan_toolkit.storage import PICTURE_EXTENSIONS, StoredSource, open_source, read_file
+from pgan_toolkit.wording import spreadsheet_text
 
 __all__ = ["Ranking", "ScoredPicture", "UnreadablePicture", "rank_pictures"]
 
@@ -54,7 +55,8 @@ class Ranking:
         writer = csv.DictWriter(text, names, lineterminator="\n")
         writer.writeheader()
         for rank, picture in enumerate(self.pictures):
-            writer.writerow({"rank": rank, "name": picture.name, **asdict(picture.quality)})
+            name = spreadsheet_text(picture.name)
+            writer.writerow({"rank": rank, "name": name, **asdict(picture.quality)})
         return text.getvalue()
 
 

@@ -18,6 +18,7 @@ from pgan_toolkit.imaging import pixel_library_versions
 from pgan_toolkit.restoration import PrecisionChoice, Restorer, open_restorer, resolve_choices
 from pgan_toolkit.storage import FORMATS, FormatName, guess_format
 from pgan_toolkit.storage.manifests import celeba_hq_list
+from pgan_toolkit.storage.reading import MOST_TEXT_BYTES, read_file
 
 __all__ = ["PAPER_COUNT", "BuildSettings", "FaceChoice", "SelectChoice"]
 
@@ -216,8 +217,9 @@ def _known(table: Path | None) -> Path:
 def _read_keys(path: Path) -> list[str]:
     """Keys or file names: the first column; empty lines, # comments and a header are skipped."""
     try:
-        rows = list(csv.reader(path.read_text("utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        text = read_file(path, most_bytes=MOST_TEXT_BYTES).decode("utf-8-sig")
+        rows = list(csv.reader(text.splitlines()))
+    except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: the list of keys cannot be read ({error})") from error
     words = [row[0].strip() for row in rows if row and not row[0].startswith("#")]
     if words and words[0] in _KEY_HEADERS:

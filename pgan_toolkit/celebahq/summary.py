@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pgan_toolkit.celebahq.ledger import Ledger
 from pgan_toolkit.storage import AtomicPath
+from pgan_toolkit.wording import spreadsheet_text
 
 __all__ = ["BuildSummary", "summarize", "write_table"]
 
@@ -138,13 +139,13 @@ def write_table(path: Path, ledger: Ledger) -> None:
         for verdict, row in ledger.judged():
             writer.writerow(
                 [
-                    row.key,
-                    row.file,
+                    spreadsheet_text(row.key),
+                    spreadsheet_text(row.file),
                     verdict.verdict,
                     verdict.rank,
                     row.score,
                     row.zoom,
-                    verdict.duplicate_of,
-                    row.reason,
+                    spreadsheet_text(verdict.duplicate_of),
+                    spreadsheet_text(row.reason),
                 ]
             )

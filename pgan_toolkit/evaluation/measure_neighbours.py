@@ -20,6 +20,7 @@ from pgan_toolkit.evaluation.streams import Batch, ImageStream
 from pgan_toolkit.imaging import Section, Tile, contact_sheet
 from pgan_toolkit.metrics.neighbours import NeighbourSearch
 from pgan_toolkit.metrics.result import library_versions
+from pgan_toolkit.wording import spreadsheet_text
 
 __all__ = ["Found", "Neighbour", "NeighbourTable", "find_neighbours"]
 
@@ -75,7 +76,8 @@ class NeighbourTable:
         writer.writerow(["fake", "rank", "real", "distance"])
         for row in self.rows:
             for rank, near in enumerate(row.neighbours, start=1):
-                writer.writerow([row.key, rank, near.key, repr(near.distance)])
+                names = spreadsheet_text(row.key), spreadsheet_text(near.key)
+                writer.writerow([names[0], rank, names[1], repr(near.distance)])
         return text.getvalue()
 
     def to_dict(self) -> dict[str, Any]:

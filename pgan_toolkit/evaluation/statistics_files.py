@@ -10,9 +10,7 @@ extractor gave the features and by which convention, and our format's version::
     format         1
 """
 
-import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +21,14 @@ from numpy.typing import NDArray
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.metrics.gaussian import Gaussian
 from pgan_toolkit.storage import AtomicPath
+from pgan_toolkit.storage.npz_members import find_arrays, member_names
 
 __all__ = ["StoredStatistics", "read_statistics", "write_statistics"]
 
 _FORMAT = 1
+_MOST_BYTES = 1 << 30
 _MOMENTS = ("mu", "sigma")
 _OURS = ("n", "extractor", "convention", "format")
-_UNREADABLE = (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 
 @dataclass(frozen=True)
@@ -116,29 +115,30 @@ def read_statistics(path: Path) -> StoredStatistics:
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if not isinstance(loaded, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: a single array; expected an .npz file of mu and sigma")
-            with loaded:
-                _require_moments(path, loaded.files)
-                # What else a file holds stays there: some hold the images too. What is no array
-                # comes as bytes, and as an array of bytes is refused later.
-                wanted = [name for name in (*_MOMENTS, *_OURS) if name in loaded.files]
-                return {name: np.asarray(loaded[name]) for name in wanted}
-    except _UNREADABLE as error:
+    # What else a file holds stays there: some hold the images too.
+    path.stat()  # an OSError where there is no such file
+    found = find_arrays(path, only=(*_MOMENTS, *_OURS))
+    if any(array.of_npy for array in found.values()):
+        raise DataError(f"{path}: a single array; expected an .npz file of mu and sigma")
+    _require_moments(path, found.keys())
+    largest = max(array.header.data_bytes for array in found.values())
+    if largest > _MOST_BYTES:
         raise DataError(
-            f"{path}: no readable .npz file ({error}); it is damaged, or holds pickled objects, "
-            "which are never loaded; write it again"
-        ) from error
+            f"{path}: an array of {largest:,} bytes; expected at most {_MOST_BYTES:,}, which "
+            "11,000 features need: it holds no statistics of features"
+        )
+    try:
+        return {name: np.asarray(array.load()) for name, array in found.items()}
+    except (ValueError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: the arrays are damaged ({error}); write them again") from error
 
 
-def _require_moments(path: Path, names: list[str]) -> None:
+def _require_moments(path: Path, names: Container[str]) -> None:
     missing = [name for name in _MOMENTS if name not in names]
     if missing:
+        held = ", ".join(name.removesuffix(".npy") for name in member_names(path))
         raise DataError(
-            f"{path}: no {' and no '.join(missing)} among {', '.join(names) or 'nothing'}; "
+            f"{path}: no {' and no '.join(missing)} among {held or 'nothing'}; "
             "expected mu (D,) and sigma (D, D), as pytorch-fid, clean-fid and this toolkit "
             "write them"
         )

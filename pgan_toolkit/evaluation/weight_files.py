@@ -27,6 +27,7 @@ from pgan_toolkit.digests import bytes_digest
 from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.evaluation.downloads import Download, fetch
 from pgan_toolkit.progress import ProgressMode
+from pgan_toolkit.runs.pickled import is_plain, load_pickled
 from pgan_toolkit.storage import read_file
 from pgan_toolkit.wording import counted
 
@@ -283,14 +284,18 @@ def _described(file: PublicFile) -> str:
 
 def _unpickled(data: bytes) -> Mapping[str, Tensor]:
     try:
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        content = load_pickled(data)
     except pickle.UnpicklingError as error:
         if zipfile.is_zipfile(io.BytesIO(data)):  # what cannot be read is inside a sound archive
             raise _OtherContentsError("Python objects, which are not loaded") from error
         raise
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged bytes make torch fail in many ways
+        raise ValueError(f"torch cannot load it ({error!r:.200})") from error
     if not isinstance(content, Mapping):
         raise _OtherContentsError(f"one {type(content).__name__}")
-    if not all(isinstance(name, str) and isinstance(x, Tensor) for name, x in content.items()):
+    if not all(isinstance(name, str) and is_plain(x) for name, x in content.items()):
         raise _OtherContentsError("more than tensors")
     return content
 

@@ -1,4 +1,4 @@
-"""Decoding and encoding of pictures: any file that Pillow reads becomes an RGB array, or an error.
+"""Decoding and encoding of pictures: files become RGB arrays, or an error.
 
 Nothing is repaired in silence: a truncated, oversized or non-image file raises DataError with its
 name. Encoding is deterministic: the same pixels give the same bytes with the same library versions.
@@ -6,6 +6,7 @@ name. Encoding is deterministic: the same pixels give the same bytes with the sa
 
 import io
 import warnings
+from collections.abc import Iterator
 from typing import IO, Literal, Protocol, cast, runtime_checkable
 
 import cv2
@@ -39,6 +40,10 @@ _PNG_PARAMETERS = [
     cv2.IMWRITE_PNG_FILTER_UP,
 ]
 _LONGEST_PNG_PX = 1_000_000  # libpng's limit
+_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+"""Pillow's names of what is decoded. It knows many more, and would hand EPS to Ghostscript, which
+runs what it is given."""
+_STRIP_ROWS = 256  # of a large picture are composed at a time, so that one copy more is enough
 _SIXTEEN_BIT_COLOURS = ("RGB;16B", "RGBA;16B", "LA;16B")  # in Pillow's words
 _ORIENTATION = 0x0112
 # By EXIF's orientation 2 to 8, what makes the picture upright; 1 is upright.
@@ -227,12 +232,14 @@ def _opened(data: bytes | PictureFile, *, name: str, max_megapixels: float) -> P
             # warns of damaged EXIF, which is not used.
             warnings.simplefilter("ignore")
             file = io.BytesIO(data) if isinstance(data, bytes) else cast(IO[bytes], data)
-            picture = PIL.Image.open(file)
+            picture = PIL.Image.open(file, formats=_FORMATS)
     except PIL.Image.DecompressionBombError as error:
-        raise _too_large(name, str(error), max_megapixels) from error
+        most = min(max_megapixels, 2e-6 * (PIL.Image.MAX_IMAGE_PIXELS or 0))
+        raise _too_large(name, str(error).rstrip("."), most) from error
     except PIL.UnidentifiedImageError as error:
         raise DataError(
-            f"{name}: not a picture that Pillow can read; expected JPEG, PNG, WebP or TIFF"
+            f"{name}: not a picture that is read here; expected JPEG, PNG, WebP, AVIF, TIFF, BMP, "
+            "PPM, GIF or JPEG 2000"
         ) from error
     except MemoryError:
         raise
@@ -295,18 +302,34 @@ def _sixteen_bit_png(data: bytes) -> PIL.Image.Image:
     if levels is None or levels.dtype != np.uint16:
         raise ValueError("OpenCV does not read its 16-bit pixels")
     order = cv2.COLOR_BGRA2RGBA if levels.shape[2] == 4 else cv2.COLOR_BGR2RGB
-    return PIL.Image.fromarray(_eight_bits(cv2.cvtColor(levels, order)))
+    pixels = np.empty(levels.shape, np.uint8)
+    for rows in _strips(len(levels)):
+        pixels[rows] = _eight_bits(cv2.cvtColor(levels[rows], order))
+    return PIL.Image.fromarray(pixels)
 
 
 def _to_rgb(picture: PIL.Image.Image) -> Image:
     if picture.mode.startswith(("I", "F")):
         return _sixteen_bit_to_rgb(picture)
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        coloured = picture.convert("RGBA")
-        white = PIL.Image.new("RGBA", coloured.size, "white")
-        picture = PIL.Image.alpha_composite(white, coloured)
+        return _on_white(picture)
     # Converting RGB to RGB would copy it, which a large photograph feels.
     return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
+
+
+def _on_white(picture: PIL.Image.Image) -> Image:
+    """Compose a picture with transparency on white."""
+    composed = np.empty((picture.height, picture.width, 3), np.uint8)
+    for rows in _strips(picture.height):
+        strip = picture.crop((0, rows.start, picture.width, rows.stop)).convert("RGBA")
+        white = PIL.Image.new("RGBA", strip.size, "white")
+        composed[rows] = np.asarray(PIL.Image.alpha_composite(white, strip).convert("RGB"))
+    return composed
+
+
+def _strips(height: int) -> Iterator[slice]:
+    for start in range(0, height, _STRIP_ROWS):
+        yield slice(start, min(start + _STRIP_ROWS, height))
 
 
 def _sixteen_bit_to_rgb(picture: PIL.Image.Image) -> Image:
@@ -315,7 +338,10 @@ def _sixteen_bit_to_rgb(picture: PIL.Image.Image) -> Image:
     levels = np.asarray(picture)
     if levels.min() < 0 or levels.max() > 65535:
         raise ValueError(f"pixel values {levels.min()}..{levels.max()}; expected 0..65535")
-    return np.repeat(_eight_bits(levels)[:, :, None], 3, axis=2)
+    grey = np.empty(levels.shape, np.uint8)
+    for rows in _strips(len(levels)):
+        grey[rows] = _eight_bits(levels[rows])
+    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def _eight_bits(levels: NDArray[np.generic]) -> NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 """LSUN's pictures, cropped to the central square and resized to 256x256."""
 
+import contextlib
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from pgan_toolkit.recipes.checking import check_count
 from pgan_toolkit.recipes.order import Order, Recipe
 from pgan_toolkit.recipes.pictures import StoredPictures
 from pgan_toolkit.storage import open_source
+from pgan_toolkit.storage.headers import READ_ERRORS
 from pgan_toolkit.storage.manifests import load_manifest
 
 __all__ = ["LSUN", "square_lsun"]
@@ -71,7 +73,8 @@ def _open(path: Path, order: Order) -> StoredPictures:
 
 def _refuse_what_holds_databases(path: Path) -> None:
     if path.is_file() and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
+        inside = []
+        with contextlib.suppress(*READ_ERRORS), zipfile.ZipFile(path) as archive:  # told below
             inside = [name for name in archive.namelist() if name.endswith(_DATABASE)]
         if inside:
             raise DataError(

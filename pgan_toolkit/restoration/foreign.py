@@ -7,7 +7,6 @@ region that a crop needs, give *about* the pixels of the whole picture: the one 
 this package's own networks keep to is not promised.
 """
 
-import io
 import math
 import pickle
 from pathlib import Path
@@ -22,6 +21,7 @@ from pgan_toolkit.digests import bytes_digest
 from pgan_toolkit.errors import DataError, SetupError
 from pgan_toolkit.restoration.restorer import Step
 from pgan_toolkit.restoration.weights import read_weight_bytes, require_finite
+from pgan_toolkit.runs.pickled import load_pickled
 
 __all__ = ["REACH_PX", "STRIDE_PX", "ForeignNet", "load_foreign"]
 
@@ -136,7 +136,7 @@ def _state_dict(path: Path, data: bytes) -> dict[str, Any]:
     try:
         if suffix == ".safetensors":
             return load(data)
-        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        state = load_pickled(data)
     except pickle.UnpicklingError as error:
         raise DataError(
             f"{path}: not plain weights: it is damaged, or loading it could run code, and so it "

@@ -165,7 +165,7 @@ def _opened(path: Path) -> Iterator[Any]:
 def _damage_told(path: Path) -> Iterator[None]:
     try:
         yield
-    except (SafetensorError, OSError, TypeError, ValueError) as error:
+    except (SafetensorError, OSError, RecursionError, TypeError, ValueError) as error:
         raise DataError(f"{path}: the checkpoint cannot be read ({error})") from error
 
 

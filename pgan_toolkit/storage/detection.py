@@ -19,6 +19,7 @@ from pgan_toolkit.storage.tfrecord import TfrecordSource, is_tfrecord_name
 from pgan_toolkit.storage.tfrecord_files import starts_as_tfrecord
 from pgan_toolkit.storage.webdataset import WebDatasetSource
 from pgan_toolkit.storage.zipped import ZipSource
+from pgan_toolkit.wording import visible
 
 __all__ = ["READABLE", "no_pictures", "open_file", "open_folder"]
 
@@ -112,7 +113,7 @@ def no_pictures(source: StoredSource) -> DataError:
     counts = Counter(
         PurePosixPath(name).suffix.lower() or "without extension" for name in source.ignored
     )
-    found = ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common(4))
+    found = ", ".join(f"{count} {visible(suffix)}" for suffix, count in counts.most_common(4))
     advice = _advice(source.ignored)
     return DataError(f"{source.path}: {where} holds no pictures, but {found}{advice}")
 
@@ -121,11 +122,11 @@ def _advice(files: tuple[str, ...]) -> str:
     for name in files:
         file = PurePosixPath(name)
         if _PART_OF_7Z.search(name):
-            return f"; {_seven_zip_advice(name)}"
+            return f"; {_seven_zip_advice(visible(name))}"
         if file.name == DATA_FILE:
-            return f"; open the folder {file.parent} itself"
+            return f"; open the folder {visible(str(file.parent))} itself"
         if file.suffix.lower() in _SUFFIXES:
-            return f"; open {name} itself"
+            return f"; open {visible(name)} itself"
     return f"; expected {READABLE}"
 
 

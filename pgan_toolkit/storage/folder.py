@@ -12,7 +12,12 @@ from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
 from pgan_toolkit.storage.headers import read_header
 from pgan_toolkit.storage.keys import LABELS_FILE, index_pictures
 from pgan_toolkit.storage.labels import format_labels, parse_labels
-from pgan_toolkit.storage.reading import open_file, read_file
+from pgan_toolkit.storage.reading import (
+    MOST_PICTURE_BYTES,
+    MOST_TEXT_BYTES,
+    open_file,
+    read_file,
+)
 from pgan_toolkit.storage.records import Record
 
 __all__ = ["FolderSink", "FolderSource", "list_files"]
@@ -36,7 +41,7 @@ class FolderSource(StoredSource):
         index = index_pictures(list_files(path), where=str(path))
         labels_path = path / LABELS_FILE
         labels = (
-            parse_labels(labels_path.read_bytes(), name=str(labels_path))
+            parse_labels(read_file(labels_path, most_bytes=MOST_TEXT_BYTES), name=str(labels_path))
             if labels_path.is_file()
             else {}
         )
@@ -55,12 +60,12 @@ class FolderSource(StoredSource):
     def _inspect(self, index: int) -> PictureInfo:
         path = self.path / self._files[index]
         height, width, encoding = read_header(
-            lambda: open_file(path), lambda: read_file(path), name=str(path)
+            lambda: open_file(path), lambda: self._encoded(index), name=str(path)
         )
         return PictureInfo(height, width, path.stat().st_size, encoding)
 
     def _encoded(self, index: int) -> bytes:
-        return read_file(self.path / self._files[index])
+        return read_file(self.path / self._files[index], most_bytes=MOST_PICTURE_BYTES)
 
     def _name(self, index: int) -> str:
         return str(self.path / self._files[index])

@@ -20,6 +20,12 @@ from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import decode_image
 from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
+from pgan_toolkit.storage.hdf5_bounds import (
+    checked_dataset,
+    refuse_endless_heaps,
+    require_column,
+    require_plausible,
+)
 from pgan_toolkit.storage.keys import KeyRegister, numbered_key
 from pgan_toolkit.storage.records import Record
 
@@ -33,7 +39,8 @@ _LEVEL_NAME = re.compile(r"data(\d+)x\1")
 _SMALLEST_LEVEL_PX = 4
 _CHUNK_BYTES = 1 << 16
 _NO_LABEL = -1
-_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+_KEYS_AT_A_TIME = 256
+_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, AttributeError)
 
 
 class Hdf5Source(StoredSource):
@@ -54,11 +61,14 @@ class Hdf5Source(StoredSource):
         self._open_file: tuple[int, h5py.File] | None = None
         self.path = path.absolute()
         try:
+            refuse_endless_heaps(self.path)
             file = self._file()
             layout = _layout(file, self.path)
             self._images = "images" if layout == PLAIN else _largest_level(file)
             self._channels_last = layout == PLAIN
-            self._shape = _checked_shape(file[self._images], self._channels_last, self.path)
+            images = checked_dataset(file, self._images, self.path)
+            self._shape = _checked_shape(images, self._channels_last, self.path)
+            require_plausible(images, self.path, pixels=self._shape[1] * self._shape[2])
             keys = _read_keys(file, self._shape[0], self.path)
             labels = _read_labels(file, self._shape[0], self.path)
         except _ERRORS as error:
@@ -308,24 +318,24 @@ def _checked_shape(
 def _read_keys(file: h5py.File, count: int, path: Path) -> list[str]:
     if "keys" not in file:
         return [numbered_key(index) for index in range(count)]
-    keys = list(file["keys"].asstr()[()])
-    _check_count("keys", len(keys), count, path)
+    stored = checked_dataset(file, "keys", path)
+    require_column(stored, count, path)
     register = KeyRegister(str(path))
-    for key in keys:
-        register.add(key)
+    keys: list[str] = []
+    # Few at a time: a short file may have one long text be the key of all.
+    for start in range(0, count, _KEYS_AT_A_TIME):
+        for key in stored.asstr()[start : start + _KEYS_AT_A_TIME]:
+            register.add(key)
+            keys.append(key)
     return keys
 
 
 def _read_labels(file: h5py.File, count: int, path: Path) -> list[int | None]:
     if "labels" not in file:
         return [None] * count
-    labels = np.asarray(file["labels"][()])
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+    stored = checked_dataset(file, "labels", path)
+    require_column(stored, count, path)
+    labels = np.asarray(stored[()])
+    if labels.dtype.kind not in "iu":
         raise DataError(f"{path}: /labels is {labels.dtype} {labels.shape}; expected integers (N,)")
-    _check_count("labels", len(labels), count, path)
     return [None if label == _NO_LABEL else int(label) for label in labels]
-
-
-def _check_count(name: str, got: int, count: int, path: Path) -> None:
-    if got != count:
-        raise DataError(f"{path}: {got} {name} for {count} pictures; get or make it again")

@@ -1,6 +1,7 @@
 """IDX files, in which MNIST is published: a magic number, the sizes, and the bytes of an array."""
 
 import gzip
+import io
 import math
 import struct
 import zlib
@@ -18,6 +19,8 @@ IdxArray = UInt8[np.ndarray, "..."]
 """Bytes of as many dimensions as the file has."""
 
 _GZIP_SIGNATURE = b"\x1f\x8b"
+_CHUNK_BYTES = 1 << 20
+_MOST_BYTES = 1 << 30
 _UNSIGNED_BYTE = 0x08  # the third byte of the magic number is the type of the elements
 _REMEDY = "get the official MNIST file again"
 
@@ -42,7 +45,7 @@ def read_idx(path: Path, *, ndim: int) -> IdxArray:
     DataError
         It cannot be read, is no such file, or is shorter or longer than its sizes say.
     """
-    data = _unzipped(path, read_file(path))
+    data = _unzipped(path, read_file(path), ndim=ndim)
     expected = bytes([0, 0, _UNSIGNED_BYTE, ndim])
     if data[:4] != expected:
         raise DataError(
@@ -62,10 +65,20 @@ def read_idx(path: Path, *, ndim: int) -> IdxArray:
     return np.frombuffer(data, np.uint8, offset=header_bytes).reshape(shape).copy()
 
 
-def _unzipped(path: Path, data: bytes) -> bytes:
+def _unzipped(path: Path, data: bytes, *, ndim: int) -> bytes:
+    """Unpack no more than one byte beyond what the sizes call for."""
+    header_bytes = 4 + 4 * ndim
     if not data.startswith(_GZIP_SIGNATURE):
         return data
     try:
-        return gzip.decompress(data)
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            found = bytearray(file.read(header_bytes))
+            if len(found) < header_bytes:
+                return bytes(found)
+            left = math.prod(struct.unpack_from(f">{ndim}I", found, 4)) + 1
+            while (chunk := file.read(min(left, _CHUNK_BYTES))) and len(found) < _MOST_BYTES:
+                found += chunk
+                left -= len(chunk)
+            return bytes(found)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: damaged gzip data ({error}); {_REMEDY}") from error

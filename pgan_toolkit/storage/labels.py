@@ -5,7 +5,10 @@ from collections.abc import Iterable, Mapping
 
 from pgan_toolkit.errors import DataError
 
-__all__ = ["check_label", "format_labels", "parse_labels"]
+__all__ = ["MOST_LABEL", "check_label", "format_labels", "parse_labels"]
+
+MOST_LABEL = (1 << 63) - 1
+"""As many class indices as the formats' 64-bit integers hold."""
 
 
 def check_label(label: int | None, *, where: str) -> None:
@@ -14,9 +17,9 @@ def check_label(label: int | None, *, where: str) -> None:
     Raises
     ------
     DataError
-        The label is negative.
+        The label is negative, or beyond 64 bits.
     """
-    if label is not None and label < 0:
+    if label is not None and not 0 <= label <= MOST_LABEL:
         raise DataError(f"{where}: the label is {label}; expected a class index from 0")
 
 
@@ -73,7 +76,7 @@ def parse_labels(data: bytes, *, name: str) -> Mapping[str, int]:
 
 def _parse_row(row: object, name: str) -> tuple[str, int]:
     match row:
-        case [str(file), int(label)] if not isinstance(label, bool) and label >= 0:
+        case [str(file), int(label)] if not isinstance(label, bool) and 0 <= label <= MOST_LABEL:
             return file, label
         case _:
             raise DataError(

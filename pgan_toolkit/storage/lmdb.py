@@ -16,6 +16,7 @@ from pgan_toolkit.storage.encodings import encoding_of
 from pgan_toolkit.storage.keys import LABELS_FILE, KeyRegister
 from pgan_toolkit.storage.labels import format_labels, parse_labels
 from pgan_toolkit.storage.lmdb_pages import list_values
+from pgan_toolkit.storage.reading import MOST_TEXT_BYTES, check_picture_bytes, read_file
 from pgan_toolkit.storage.records import Record
 from pgan_toolkit.storage.replacing import refuse_to_replace_other_files
 
@@ -71,6 +72,7 @@ class LmdbSource(StoredSource):
 
     def _encoded(self, index: int) -> bytes:
         offset, size = self._places[index]
+        check_picture_bytes(size, name=self._name(index))
         try:
             with self._file.open("rb") as file:
                 file.seek(offset)
@@ -161,4 +163,4 @@ def _read_labels(path: Path) -> dict[str, int]:
     file = path / LABELS_FILE
     if not path.is_dir() or not file.is_file():
         return {}
-    return dict(parse_labels(file.read_bytes(), name=str(file)))
+    return dict(parse_labels(read_file(file, most_bytes=MOST_TEXT_BYTES), name=str(file)))

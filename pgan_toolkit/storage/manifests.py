@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 
 from pgan_toolkit.digests import bytes_digest
 from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.storage.reading import MOST_TEXT_BYTES, read_file
 
 __all__ = [
     "Manifest",
@@ -133,7 +134,7 @@ def load_manifest(name_or_path: str | Path) -> Manifest:
         return _parse((_package() / f"{text}.json").read_bytes(), where=f"{text}.json")
     path = Path(name_or_path)
     if path.suffix == ".json" and path.is_file():
-        return _parse(path.read_bytes(), where=text)
+        return _parse(read_file(path, most_bytes=MOST_TEXT_BYTES), where=text)
     raise UsageError(
         f"{text}: no such manifest; name one of {', '.join(manifest_names())}, or a JSON file"
     )

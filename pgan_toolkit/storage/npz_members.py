@@ -5,7 +5,7 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.storage.npy_header import NPY_SIGNATURE, NpyHeader, read_npy_header
 
-__all__ = ["MOST_UNPACKED_BYTES", "StoredArray", "find_arrays", "holds_arrays", "write_member"]
+__all__ = [
+    "MOST_UNPACKED_BYTES",
+    "StoredArray",
+    "find_arrays",
+    "holds_arrays",
+    "member_names",
+    "write_member",
+]
 
 MOST_UNPACKED_BYTES = 8 << 30
 """A compressed array is held in memory whole; a larger one than this is refused."""
@@ -102,16 +109,28 @@ class StoredArray:
 
 def holds_arrays(path: Path) -> bool:
     """Whether a zip file is a .npz: all its members are arrays. A damaged one is not."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except _ZIP_ERRORS:
-        return False
+    names = member_names(path)
     return bool(names) and all(name.endswith(".npy") for name in names)
 
 
-def find_arrays(path: Path) -> dict[str, StoredArray]:
-    """Read the headers of all arrays of a .npy or .npz file, by its contents.
+def member_names(path: Path) -> list[str]:
+    """Names of a zip file's members; none of a damaged one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except _ZIP_ERRORS:
+        return []
+
+
+def find_arrays(path: Path, *, only: Container[str] | None = None) -> dict[str, StoredArray]:
+    """Read the headers of the arrays of a .npy or .npz file, by its contents.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    only : container of str or None
+        The members of a .npz to look at; None for all.
 
     Returns
     -------
@@ -131,7 +150,11 @@ def find_arrays(path: Path) -> dict[str, StoredArray]:
                 header = read_npy_header(file, available=available, name=str(path))
                 return {path.stem: StoredArray(path, path.stem, header, header.start, of_npy=True)}
         with zipfile.ZipFile(path) as archive:
-            found = [_member(archive, info, path) for info in archive.infolist() if _is_npy(info)]
+            found = [
+                _member(archive, info, path)
+                for info in archive.infolist()
+                if _is_npy(info) and (only is None or info.filename.removesuffix(".npy") in only)
+            ]
     except _ZIP_ERRORS as error:
         raise _damaged(str(path), error) from error
     return {array.name: array for array in found}

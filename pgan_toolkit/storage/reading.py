@@ -1,12 +1,27 @@
 """Reading files, with errors that name them."""
 
+import os
 import stat
 from io import BufferedReader
 from pathlib import Path
 
 from pgan_toolkit.errors import DataError
 
-__all__ = ["open_file", "read_file"]
+__all__ = [
+    "MOST_FILE_BYTES",
+    "MOST_PICTURE_BYTES",
+    "MOST_TEXT_BYTES",
+    "check_picture_bytes",
+    "open_file",
+    "read_file",
+]
+
+MOST_FILE_BYTES = 4 << 30
+"""Files that are held in memory whole are refused beyond this."""
+MOST_PICTURE_BYTES = 512 << 20
+"""Files of one picture, packed or unpacked: more than 100 megapixels of 8-bit RGB need."""
+MOST_TEXT_BYTES = 256 << 20
+"""Tables and other texts, which take up to ten times as much memory once they are read."""
 
 
 def open_file(path: Path) -> BufferedReader:
@@ -30,24 +45,46 @@ def open_file(path: Path) -> BufferedReader:
         raise _unreadable(path, error) from error
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, *, most_bytes: int = MOST_FILE_BYTES) -> bytes:
     """Read a file's bytes.
 
     Parameters
     ----------
     path : Path
         A regular file, or a link to one.
+    most_bytes : int
+        A larger one is refused unread.
 
     Raises
     ------
     DataError
-        As `open_file`, or it cannot be read.
+        As `open_file`, or it cannot be read, or is too large.
     """
     with open_file(path) as file:
         try:
+            size = os.fstat(file.fileno()).st_size
+            if size > most_bytes:
+                raise DataError(
+                    f"{path}: {size:,} bytes; expected at most {most_bytes:,}: it is no such file"
+                )
             return file.read()
         except OSError as error:
             raise _unreadable(path, error) from error
+
+
+def check_picture_bytes(size: int, *, name: str) -> None:
+    """Refuse a picture file that is too large to be held, before it is read or unpacked.
+
+    Raises
+    ------
+    DataError
+        It takes more than `MOST_PICTURE_BYTES`.
+    """
+    if size > MOST_PICTURE_BYTES:
+        raise DataError(
+            f"{name}: {size:,} bytes; a picture's file may take {MOST_PICTURE_BYTES:,}: make it "
+            "smaller or leave it out"
+        )
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:

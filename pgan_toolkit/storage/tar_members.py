@@ -1,5 +1,6 @@
 """The members of a tar file, found by their headers; nothing is unpacked."""
 
+import io
 import mmap
 import tarfile
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pgan_toolkit.errors import DataError
+from pgan_toolkit.storage.reading import check_picture_bytes
 
 __all__ = ["TAR_MAGIC", "TarMember", "list_members", "read_member"]
 
@@ -16,7 +18,17 @@ TAR_MAGIC = (257, b"ustar")
 _BLOCK_BYTES = 512
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2", b"\xfd7": "xz", b"(\xb5": "zstd"}
 # What tarfile raises at damaged headers: its own error and what Python's conversions raise.
-_ERRORS = (tarfile.TarError, ValueError, OverflowError, EOFError, IndexError, KeyError)
+_ERRORS = (
+    tarfile.TarError,
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    RecursionError,  # headers that announce headers
+    ValueError,
+)
+_MOST_HEADER_BYTES = 1 << 20
+_MOST_GLOBAL_HEADERS = 100  # tarfile copies them for each member
 
 
 class TarMember(NamedTuple):
@@ -63,8 +75,9 @@ def read_member(path: Path, member: TarMember) -> bytes:
     Raises
     ------
     DataError
-        The file cannot be read, or has become shorter.
+        The file cannot be read, has become shorter, or the member is too large.
     """
+    check_picture_bytes(member.size, name=f"{path}: {member.name}")
     try:
         with path.open("rb") as file:
             file.seek(member.offset)
@@ -77,12 +90,15 @@ def read_member(path: Path, member: TarMember) -> bytes:
 
 
 def _listed(data: mmap.mmap, path: Path) -> list[TarMember]:
-    with tarfile.open(fileobj=data, mode="r:") as archive:
-        members = [
-            TarMember(info.name.removeprefix("./"), info.offset_data, info.size)
-            for info in archive
-            if info.type in tarfile.REGULAR_TYPES and not info.issparse()
-        ]
+    members = []
+    with tarfile.open(fileobj=_Headers(data), mode="r:") as archive:
+        while (info := archive.next()) is not None:
+            if info.type in tarfile.REGULAR_TYPES and not info.issparse():
+                name = info.name.removeprefix("./")
+                members.append(TarMember(name, info.offset_data, info.size))
+            archive.members.clear()  # type: ignore[attr-defined]  # or all headers stay in memory
+            if len(archive.pax_headers) > _MOST_GLOBAL_HEADERS:
+                raise _damaged(path, f"more than {_MOST_GLOBAL_HEADERS} headers for all members")
         end: int = archive.offset  # where the headers stopped
     if any(member.offset + member.size > len(data) for member in members):
         raise _damaged(path, "a member goes beyond its end")
@@ -90,6 +106,26 @@ def _listed(data: mmap.mmap, path: Path) -> list[TarMember]:
     if data[end : end + _BLOCK_BYTES] != bytes(_BLOCK_BYTES):
         raise _damaged(path, f"no header and no end at byte {end:,}")
     return members
+
+
+class _Headers(io.BufferedIOBase):
+    """A mapped file of which no large part is read at once: what a header says of its length."""
+
+    def __init__(self, data: mmap.mmap) -> None:
+        self._data = data
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or not 0 <= size <= _MOST_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header of {size:,} bytes")
+        return self._data.read(size)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        start = (0, self._data.tell(), len(self._data))[whence]
+        self._data.seek(start + offset)
+        return self._data.tell()
+
+    def tell(self) -> int:
+        return self._data.tell()
 
 
 def _refuse_compressed(start: bytes, path: Path) -> None:

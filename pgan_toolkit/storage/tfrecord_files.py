@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.storage.crc32c import masked_crc32c
+from pgan_toolkit.storage.reading import check_picture_bytes
 
 __all__ = ["RecordPlace", "read_record", "record_places", "starts_as_tfrecord", "write_record"]
 
@@ -77,8 +78,9 @@ def read_record(path: Path, place: RecordPlace) -> bytes:
     Raises
     ------
     DataError
-        The file cannot be read, has become shorter, or the checksum differs.
+        The file cannot be read, has become shorter, the checksum differs, or it is too large.
     """
+    check_picture_bytes(place.size, name=f"{path}: record {place.number:,}")
     try:
         with path.open("rb") as file:
             file.seek(place.offset)

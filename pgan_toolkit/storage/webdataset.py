@@ -16,6 +16,7 @@ from pgan_toolkit.imaging import decode_image, image_size
 from pgan_toolkit.storage.base import PictureInfo, StoredSource
 from pgan_toolkit.storage.encodings import encoding_of
 from pgan_toolkit.storage.keys import PICTURE_EXTENSIONS, KeyRegister
+from pgan_toolkit.storage.labels import MOST_LABEL
 from pgan_toolkit.storage.tar_members import TarMember, list_members, read_member
 
 __all__ = ["FORMAT", "KEY_FIELD", "WebDatasetSource", "expand_braces", "is_shard_pattern"]
@@ -197,14 +198,15 @@ def _label_of(
     for extension, member in files:
         if extension == "cls":
             text = read_member(shard, member) if member.size <= _LONGEST_LABEL_BYTES else b""
-            if not text.strip().isdigit():
+            if not text.strip().isdigit() or int(text) > MOST_LABEL:
                 raise DataError(
                     f"{shard}: {member.name}: {text!r} is no class index from 0; write the shard "
                     "with class indices, or without .cls"
                 )
             return int(text)
     label = described.get("label")
-    return label if isinstance(label, int) and not isinstance(label, bool) and label >= 0 else None
+    whole = isinstance(label, int) and not isinstance(label, bool)
+    return label if whole and 0 <= label <= MOST_LABEL else None  # type: ignore[operator, return-value]
 
 
 def _with_distinct_keys(by_shard: Sequence[Sequence[_Sample]]) -> list[_Sample]:

@@ -13,6 +13,7 @@ from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
 from pgan_toolkit.storage.headers import READ_ERRORS, header_of, read_header
 from pgan_toolkit.storage.keys import LABELS_FILE, index_pictures
 from pgan_toolkit.storage.labels import format_labels, parse_labels
+from pgan_toolkit.storage.reading import MOST_PICTURE_BYTES, MOST_TEXT_BYTES
 from pgan_toolkit.storage.records import Record
 
 __all__ = ["ZipSink", "ZipSource"]
@@ -40,10 +41,11 @@ class ZipSource(StoredSource):
     def __init__(self, path: Path) -> None:
         self._open_file: tuple[int, zipfile.ZipFile] | None = None
         self.path = path.absolute()
-        names = [info.filename for info in self._file().infolist() if not info.is_dir()]
+        # Not is_dir(), which fails at an empty name.
+        names = [name for name in self._file().namelist() if not name.endswith("/")]
         index = index_pictures(names, where=str(path))
         labels = (
-            parse_labels(self._member(LABELS_FILE), name=f"{path}: {LABELS_FILE}")
+            parse_labels(self._member(LABELS_FILE, MOST_TEXT_BYTES), name=f"{path}: {LABELS_FILE}")
             if LABELS_FILE in names
             else {}
         )
@@ -64,6 +66,7 @@ class ZipSource(StoredSource):
 
     def _inspect(self, index: int) -> PictureInfo:
         member, name = self._file().getinfo(self._files[index]), self._name(index)
+        self._check_size(member, MOST_PICTURE_BYTES)
         if member.file_size <= _SMALL_BYTES:
             height, width, encoding = header_of(self._encoded(index), name=name)
         else:
@@ -73,7 +76,7 @@ class ZipSource(StoredSource):
         return PictureInfo(height, width, member.compress_size, encoding)
 
     def _encoded(self, index: int) -> bytes:
-        return self._member(self._files[index])
+        return self._member(self._files[index], MOST_PICTURE_BYTES)
 
     def _name(self, index: int) -> str:
         return f"{self.path}: {self._files[index]}"
@@ -90,14 +93,25 @@ class ZipSource(StoredSource):
                 ) from error
         return self._open_file[1]
 
-    def _member(self, name: str) -> bytes:
+    def _member(self, name: str, most_bytes: int) -> bytes:
         file = self._file()
         try:
-            return file.read(name)
+            member = file.getinfo(name)
+            self._check_size(member, most_bytes)
+            return file.read(member)
         except READ_ERRORS as error:
             raise DataError(
                 f"{self.path}: {name}: damaged in the zip file ({error}); get or make it again"
             ) from error
+
+    def _check_size(self, member: zipfile.ZipInfo, most_bytes: int) -> None:
+        """Refuse what is too large: no more is read, or unpacked, than the directory states."""
+        size = max(member.file_size, member.compress_size)
+        if size > most_bytes:
+            raise DataError(
+                f"{self.path}: {member.filename}: states {size:,} bytes; expected at most "
+                f"{most_bytes:,}: leave it out of the zip file"
+            )
 
 
 class ZipSink(StoredSink):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pgan_toolkit.errors import DataError
+from pgan_toolkit.storage import read_file
 from reference_trainer.configuration.catalogue import SECTIONS, TOP, describe, kinds
 from reference_trainer.configuration.layers import build_settings, layer_of_table
 from reference_trainer.configuration.settings import RunSettings
@@ -14,6 +15,7 @@ from reference_trainer.configuration.values import toml_value
 __all__ = ["read_settings", "read_toml", "settings_toml"]
 
 _WIDTH = 96
+_MOST_BYTES = 1 << 20
 
 
 def read_toml(path: Path) -> dict[str, object]:
@@ -30,10 +32,8 @@ def read_toml(path: Path) -> dict[str, object]:
         It cannot be read, or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return tomllib.loads(read_file(path, most_bytes=_MOST_BYTES).decode("utf-8"))
+    except (RecursionError, ValueError) as error:  # no text, no TOML, or endless numbers
         raise DataError(f"{path}: expected a TOML file of settings ({error})") from error
 
 

@@ -15,6 +15,7 @@ FORMAT = "pgan-toolkit training run"
 """What `run.json` says of itself, and by which a run is known."""
 
 VERSION = 1
+_MOST_BYTES = 16 << 20
 
 README = """\
 A training run of pgan-toolkit: progressive growing of GANs (Karras et al., ICLR 2018).
@@ -174,8 +175,8 @@ def read_record(folder: RunFolder) -> dict[str, object]:
 
 def _parsed(path: Path) -> dict[str, object]:
     try:
-        found = json.loads(read_file(path))
-    except ValueError as error:
+        found = json.loads(read_file(path, most_bytes=_MOST_BYTES))
+    except (RecursionError, ValueError) as error:
         raise DataError(f"{path}: expected JSON ({error}); restore it from a backup") from error
     if not isinstance(found, dict):
         raise DataError(f"{path}: expected a JSON object; restore it from a backup")

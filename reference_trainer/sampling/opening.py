@@ -1,5 +1,6 @@
 """From a run's folder to what draws its pictures."""
 
+import warnings
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -86,19 +87,32 @@ def open_sampler(run: Path, *, checkpoint: Path | None = None, device: str = "au
 
 
 def _generator(state: GeneratorState, path: Path) -> Generator:
-    networks = build_networks(
+    # Without memory first: settings that others wrote may be of a network that nobody could hold.
+    with torch.device("meta"):
+        _fill(_built(state), state, path)
+    generator = _built(state)
+    _fill(generator, state, path)
+    generator.requires_grad_(requires_grad=False)
+    return generator.eval()
+
+
+def _built(state: GeneratorState) -> Generator:
+    return build_networks(
         state.saved.settings,
         label_count=state.saved.data.label_count,
-        generator=torch.Generator(),  # the checkpoint replaces whatever is drawn
-    )
+        generator=torch.Generator("cpu"),  # the checkpoint replaces whatever is drawn
+    ).generator
+
+
+def _fill(generator: Generator, state: GeneratorState, path: Path) -> None:
     try:
-        networks.generator.load_state_dict(state.weights)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that nothing is copied where there is no memory
+            generator.load_state_dict(state.weights)
     except RuntimeError as error:
         raise DataError(
             f"{path}: its weights are not those of its settings ({error}); take another checkpoint"
         ) from error
-    networks.generator.requires_grad_(requires_grad=False)
-    return networks.generator.eval()
 
 
 def _info(state: GeneratorState, path: Path) -> SamplerInfo:

@@ -134,7 +134,7 @@ BAD = {
     "truncated": ("unreadable", ["damaged or incomplete"]),
     "cut": ("unreadable", ["damaged or incomplete"]),
     "empty": ("unreadable", ["empty"]),
-    "text": ("unreadable", ["not a picture that Pillow can read"]),
+    "text": ("unreadable", ["not a picture that is read here"]),
     "header_only": ("unreadable", ["header_only.png"]),
     "one_pixel": ("bad landmarks", ["1x1 picture"]),
     "bomb": ("unreadable", ["200000000 pixels", "limit of 100"]),

@@ -17,11 +17,13 @@ from pgan_toolkit.evaluation.comparing.outcomes import (
 )
 from pgan_toolkit.evaluation.comparing.report import Report
 from pgan_toolkit.metrics.result import Result
+from pgan_toolkit.storage import read_file
 
 __all__ = ["REPORT_FORMAT", "REPORT_VERSION", "read_report", "report_from_json", "report_json"]
 
 REPORT_FORMAT = "pgan-toolkit evaluation"
 REPORT_VERSION = 1
+_MOST_BYTES = 16 << 20
 
 
 def report_json(report: Report) -> bytes:
@@ -41,15 +43,9 @@ def read_report(path: Path) -> Report:
     DataError
         It is no such report, or of another version.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise UsageError(f"{path}: no such file; name the --json report of an earlier run") from (
-            error
-        )
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return report_from_json(data, name=str(path))
+    if not path.exists():
+        raise UsageError(f"{path}: no such file; name the --json report of an earlier run")
+    return report_from_json(read_file(path, most_bytes=_MOST_BYTES), name=str(path))
 
 
 def report_from_json(data: bytes, *, name: str) -> Report:

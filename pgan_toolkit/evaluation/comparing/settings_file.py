@@ -1,6 +1,5 @@
 """The settings file of an evaluation, pgan-eval.toml, as another repository keeps it."""
 
-import math
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,8 +10,13 @@ from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.evaluation.comparing.baselines import DEFAULT_TOLERANCE, Tolerance
 from pgan_toolkit.evaluation.comparing.catalogue import nearest
 from pgan_toolkit.evaluation.comparing.judgement import Thresholds
+from pgan_toolkit.storage import read_file
 
 __all__ = ["SettingsFile", "read_settings_file"]
+
+_MOST_BYTES = 1 << 20
+_LARGEST = 1e300
+"""What a limit may be: neither infinite, nor an integer that no float holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,17 +57,17 @@ def read_settings_file(path: Path) -> SettingsFile:
         It is no TOML, or cannot be read.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UsageError(f"{path}: no such file") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        if not path.exists():
+            raise UsageError(f"{path}: no such file")
+        content = tomllib.loads(read_file(path, most_bytes=_MOST_BYTES).decode("utf-8"))
+    except (RecursionError, ValueError) as error:  # no text, no TOML, or endless numbers
         raise DataError(f"{path}: no TOML file ({error})") from error
     try:
         return _settings(content, folder=path.parent)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
+    except (RecursionError, ValueError) as error:  # numbers of thousands of digits, say
+        raise DataError(f"{path}: nothing that can be set ({error})") from error
 
 
 def _settings(content: Mapping[str, Any], *, folder: Path) -> SettingsFile:
@@ -111,8 +115,9 @@ def _checked(name: str, value: object, expected: str, is_it: Callable[[Any], boo
 
 
 def _is_number(value: object) -> bool:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and math.isfinite(value)  # type: ignore[arg-type]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= _LARGEST
 
 
 def _is_count(least: int) -> Callable[[Any], bool]:
