@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
-from pgan_cli.options import quiet_option
+from pgan_cli.options import PLACE, quiet_option
 
 from pgan_toolkit.errors import UsageError
 
@@ -21,6 +21,7 @@ Examples:
 
 if TYPE_CHECKING:
     from pgan_toolkit.restoration.training import SuperresDegradation, TrainingSettings
+    from pgan_toolkit.storage import Place
 
 _TaskWord = Literal["jpeg", "superres"]
 
@@ -30,7 +31,7 @@ _TaskWord = Literal["jpeg", "superres"]
 @click.option(
     "--data",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Clean pictures: a dataset of any format.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The run's folder.")
@@ -69,7 +70,7 @@ _TaskWord = Literal["jpeg", "superres"]
 def train_restorer(  # noqa: PLR0913 - one a option
     *,
     task: _TaskWord,
-    data: Path,
+    data: "Place",
     out: Path,
     init: Path | None,
     behind: Path | None,

@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import decode_image
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
 from pgan_toolkit.storage.keys import KeyRegister, numbered_key
+from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.records import Record
 
 __all__ = ["Hdf5MultiresSink", "Hdf5Sink", "Hdf5Source", "halvings"]
@@ -41,7 +43,7 @@ class Hdf5Source(StoredSource):
 
     Parameters
     ----------
-    path : Path
+    path : Path | RemotePath
         The file. Its layout is told by its contents.
 
     Raises
@@ -50,9 +52,10 @@ class Hdf5Source(StoredSource):
         The file is damaged, or is of neither layout, or of a newer version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self._open_file: tuple[int, h5py.File] | None = None
         self.path = path.absolute()
+        self._archive = Archive(self.path)
         try:
             file = self._file()
             layout = _layout(file, self.path)
@@ -89,8 +92,13 @@ class Hdf5Source(StoredSource):
             self._open_file[1].close()
             self._open_file = None
         if self._open_file is None:
-            self._open_file = (os.getpid(), h5py.File(self.path, "r", locking="best-effort"))
+            self._open_file = (os.getpid(), self._opened())
         return self._open_file[1]
+
+    def _opened(self) -> h5py.File:
+        if isinstance(self.path, Path):
+            return h5py.File(self.path, "r", locking="best-effort")
+        return h5py.File(self._archive.open(), "r")
 
     def _damaged(self, error: Exception) -> DataError:
         return DataError(
@@ -104,7 +112,7 @@ class _Hdf5Writer(StoredSink):
     kind: ClassVar[Literal["file", "folder"]] = "file"
     _format: ClassVar[str]
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Place, *, overwrite: bool = False) -> None:
         super().__init__(path, overwrite=overwrite)
         self._keys: list[str] = []
         self._labels: list[int] = []
@@ -241,7 +249,7 @@ def halvings(image: Image, *, smallest_px: int) -> list[Image]:
 
 
 @contextlib.contextmanager
-def _system_errors(path: Path) -> Iterator[None]:
+def _system_errors(path: Place) -> Iterator[None]:
     """Raise as OSError what HDF5 tells of the system in words: a full disk, above all."""
     try:
         yield
@@ -260,7 +268,7 @@ def _divert_to_nowhere(file: h5py.File) -> None:
     os.close(nowhere)
 
 
-def _layout(file: h5py.File, path: Path) -> str:
+def _layout(file: h5py.File, path: Place) -> str:
     mark = file.attrs.get("format")
     for layout in (PLAIN, MULTIRES):
         if mark == _MARK.format(layout):
@@ -275,7 +283,7 @@ def _layout(file: h5py.File, path: Path) -> str:
     )
 
 
-def _check_version(version: object, path: Path) -> None:
+def _check_version(version: object, path: Place) -> None:
     if version != _VERSION:
         raise DataError(
             f"{path}: layout version {version}; this program reads version {_VERSION}: "
@@ -291,7 +299,7 @@ def _largest_level(file: h5py.File) -> str:
 
 
 def _checked_shape(
-    dataset: h5py.Dataset, channels_last: bool, path: Path
+    dataset: h5py.Dataset, channels_last: bool, path: Place
 ) -> tuple[int, int, int, int]:
     """Return N, H, W, C of an array of pictures."""
     shape = tuple(dataset.shape)
@@ -305,7 +313,7 @@ def _checked_shape(
     return shape
 
 
-def _read_keys(file: h5py.File, count: int, path: Path) -> list[str]:
+def _read_keys(file: h5py.File, count: int, path: Place) -> list[str]:
     if "keys" not in file:
         return [numbered_key(index) for index in range(count)]
     keys = list(file["keys"].asstr()[()])
@@ -316,7 +324,7 @@ def _read_keys(file: h5py.File, count: int, path: Path) -> list[str]:
     return keys
 
 
-def _read_labels(file: h5py.File, count: int, path: Path) -> list[int | None]:
+def _read_labels(file: h5py.File, count: int, path: Place) -> list[int | None]:
     if "labels" not in file:
         return [None] * count
     labels = np.asarray(file["labels"][()])
@@ -326,6 +334,6 @@ def _read_labels(file: h5py.File, count: int, path: Path) -> list[int | None]:
     return [None if label == _NO_LABEL else int(label) for label in labels]
 
 
-def _check_count(name: str, got: int, count: int, path: Path) -> None:
+def _check_count(name: str, got: int, count: int, path: Place) -> None:
     if got != count:
         raise DataError(f"{path}: {got} {name} for {count} pictures; get or make it again")

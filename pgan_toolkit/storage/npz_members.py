@@ -8,13 +8,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BufferedIOBase
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pgan_toolkit.errors import DataError
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.npy_header import NPY_SIGNATURE, NpyHeader, read_npy_header
 
 __all__ = ["MOST_UNPACKED_BYTES", "StoredArray", "find_arrays", "holds_arrays", "write_member"]
@@ -46,7 +46,7 @@ class StoredArray:
 
     Attributes
     ----------
-    path : Path
+    file : Archive
         The file.
     name : str
         Of the array: its member's without .npy; of a .npy file its own.
@@ -58,7 +58,7 @@ class StoredArray:
         Whether the file is a .npy.
     """
 
-    path: Path
+    file: Archive
     name: str
     header: NpyHeader
     offset: int | None
@@ -67,7 +67,7 @@ class StoredArray:
     @property
     def where(self) -> str:
         """What messages call it."""
-        return str(self.path) if self.of_npy else f"{self.path}: {self.name}"
+        return str(self.file) if self.of_npy else f"{self.file}: {self.name}"
 
     def load(self) -> NDArray[Any]:
         """Map the array into memory for reading, or unpack it.
@@ -83,14 +83,21 @@ class StoredArray:
             if self.offset is None:
                 return self._unpacked()
             return np.memmap(
-                self.path, self.header.dtype, "r", offset=self.offset, shape=self.header.shape
+                self.file.local(),
+                self.header.dtype,
+                "r",
+                offset=self.offset,
+                shape=self.header.shape,
             )
         except _ZIP_ERRORS as error:
             raise _damaged(self.where, error) from error
 
     def _unpacked(self) -> NDArray[Any]:
         data = bytearray(self.header.data_bytes)
-        with zipfile.ZipFile(self.path) as archive, _opened(archive, f"{self.name}.npy") as file:
+        with (
+            zipfile.ZipFile(self.file.local()) as archive,
+            _opened(archive, f"{self.name}.npy") as file,
+        ):
             file.read(self.header.start)
             filled = 0
             while filled < len(data) and (got := file.readinto(memoryview(data)[filled:])):
@@ -100,18 +107,18 @@ class StoredArray:
         return np.frombuffer(data, self.header.dtype).reshape(self.header.shape)
 
 
-def holds_arrays(path: Path) -> bool:
+def holds_arrays(file: Archive) -> bool:
     """Whether a zip file is a .npz: all its members are arrays. A damaged one is not."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with file.open() as opened, zipfile.ZipFile(opened) as archive:
             names = archive.namelist()
     except _ZIP_ERRORS:
         return False
     return bool(names) and all(name.endswith(".npy") for name in names)
 
 
-def find_arrays(path: Path) -> dict[str, StoredArray]:
-    """Read the headers of all arrays of a .npy or .npz file, by its contents.
+def find_arrays(file: Archive) -> dict[str, StoredArray]:
+    """Read the headers of all arrays of a .npy or .npz file, opened whole, by its contents.
 
     Returns
     -------
@@ -124,16 +131,16 @@ def find_arrays(path: Path) -> dict[str, StoredArray]:
         Damaged, cut short, or with arrays of Python objects.
     """
     try:
-        with path.open("rb") as file:
-            if file.read(len(NPY_SIGNATURE)) == NPY_SIGNATURE:
-                file.seek(0)
-                available = os.fstat(file.fileno()).st_size
-                header = read_npy_header(file, available=available, name=str(path))
-                return {path.stem: StoredArray(path, path.stem, header, header.start, of_npy=True)}
-        with zipfile.ZipFile(path) as archive:
-            found = [_member(archive, info, path) for info in archive.infolist() if _is_npy(info)]
+        with file.open() as opened:
+            if opened.read(len(NPY_SIGNATURE)) == NPY_SIGNATURE:
+                opened.seek(0)
+                available = os.fstat(opened.fileno()).st_size
+                header = read_npy_header(opened, available=available, name=str(file))
+                return {file.stem: StoredArray(file, file.stem, header, header.start, of_npy=True)}
+        with zipfile.ZipFile(file.local()) as archive:
+            found = [_member(archive, info, file) for info in archive.infolist() if _is_npy(info)]
     except _ZIP_ERRORS as error:
-        raise _damaged(str(path), error) from error
+        raise _damaged(str(file), error) from error
     return {array.name: array for array in found}
 
 
@@ -148,15 +155,15 @@ def _is_npy(info: zipfile.ZipInfo) -> bool:
     return info.filename.endswith(".npy")
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> StoredArray:
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, stored_in: Archive) -> StoredArray:
     name = info.filename.removesuffix(".npy")
-    where = f"{path}: {name}"
-    _check_sizes(info, path.stat().st_size, where)
+    where = f"{stored_in}: {name}"
+    _check_sizes(info, stored_in.size, where)
     with _opened(archive, info) as file:
         header = read_npy_header(file, available=info.file_size, name=where)
     stored = info.compress_type == zipfile.ZIP_STORED
-    offset = _data_offset(path, info) + header.start if stored else None
-    return StoredArray(path, name, header, offset)
+    offset = _data_offset(stored_in, info) + header.start if stored else None
+    return StoredArray(stored_in, name, header, offset)
 
 
 def _check_sizes(info: zipfile.ZipInfo, file_bytes: int, where: str) -> None:
@@ -178,13 +185,12 @@ def _check_sizes(info: zipfile.ZipInfo, file_bytes: int, where: str) -> None:
         )
 
 
-def _data_offset(path: Path, info: zipfile.ZipInfo) -> int:
-    with path.open("rb") as file:
-        file.seek(info.header_offset)
-        signature, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
-        offset: int = info.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
-        if signature != b"PK\x03\x04" or offset + info.file_size > file.seek(0, os.SEEK_END):
-            raise ValueError(f"{info.filename} does not lie where the archive says")
+def _data_offset(file: Archive, info: zipfile.ZipInfo) -> int:
+    header = file.read(info.header_offset, _LOCAL_HEADER.size)
+    signature, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(header)
+    offset: int = info.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
+    if signature != b"PK\x03\x04" or offset + info.file_size > file.size:
+        raise ValueError(f"{info.filename} does not lie where the archive says")
     return offset
 
 

@@ -3,10 +3,12 @@
 import mmap
 import tarfile
 from collections.abc import Sequence
-from pathlib import Path
+from io import BufferedReader
 from typing import NamedTuple
 
 from pgan_toolkit.errors import DataError
+from pgan_toolkit.storage.archives import Archive
+from pgan_toolkit.storage.remote.paths import RemotePath
 
 __all__ = ["TAR_MAGIC", "TarMember", "list_members", "read_member"]
 
@@ -35,7 +37,7 @@ class TarMember(NamedTuple):
     size: int
 
 
-def list_members(path: Path) -> Sequence[TarMember]:
+def list_members(archive: Archive) -> Sequence[TarMember]:
     """Read all headers of a tar file that is not compressed.
 
     Only plain files are listed: folders, links, devices and files with holes are not.
@@ -46,19 +48,21 @@ def list_members(path: Path) -> Sequence[TarMember]:
         Compressed, damaged, or cut short.
     """
     try:
-        with path.open("rb") as file:
-            _refuse_compressed(file.read(2), path)
+        with archive.open() as file:
+            _refuse_compressed(file.read(2), archive)
+            if isinstance(archive.path, RemotePath):
+                return _listed(file, archive)
             # Of a map no more can be read than there is, whatever a header states.
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return _listed(data, path)
+                return _listed(data, archive)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise DataError(f"{archive}: cannot be read ({error.strerror or error})") from error
     except _ERRORS as error:
-        raise _damaged(path, str(error)) from error
+        raise _damaged(archive, str(error)) from error
 
 
-def read_member(path: Path, member: TarMember) -> bytes:
-    """Read a member's bytes. Each call opens the file, so processes and threads share nothing.
+def read_member(archive: Archive, member: TarMember) -> bytes:
+    """Read a member's bytes; by any thread.
 
     Raises
     ------
@@ -66,41 +70,40 @@ def read_member(path: Path, member: TarMember) -> bytes:
         The file cannot be read, or has become shorter.
     """
     try:
-        with path.open("rb") as file:
-            file.seek(member.offset)
-            data = file.read(member.size)
+        data = archive.read(member.offset, member.size)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise DataError(f"{archive}: cannot be read ({error.strerror or error})") from error
     if len(data) != member.size:
-        raise _damaged(path, f"it ends within {member.name}")
+        raise _damaged(archive, f"it ends within {member.name}")
     return data
 
 
-def _listed(data: mmap.mmap, path: Path) -> list[TarMember]:
-    with tarfile.open(fileobj=data, mode="r:") as archive:
+def _listed(data: mmap.mmap | BufferedReader, archive: Archive) -> list[TarMember]:
+    with tarfile.open(fileobj=data, mode="r:") as tar:
         members = [
             TarMember(info.name.removeprefix("./"), info.offset_data, info.size)
-            for info in archive
+            for info in tar
             if info.type in tarfile.REGULAR_TYPES and not info.issparse()
         ]
-        end: int = archive.offset  # where the headers stopped
-    if any(member.offset + member.size > len(data) for member in members):
-        raise _damaged(path, "a member goes beyond its end")
+        end: int = tar.offset  # where the headers stopped
+    if any(member.offset + member.size > archive.size for member in members):
+        raise _damaged(archive, "a member goes beyond its end")
     # A damaged header in the middle looks to tarfile like the end, which is a block of zeros.
-    if data[end : end + _BLOCK_BYTES] != bytes(_BLOCK_BYTES):
-        raise _damaged(path, f"no header and no end at byte {end:,}")
+    data.seek(end)
+    if data.read(_BLOCK_BYTES) != bytes(_BLOCK_BYTES):
+        raise _damaged(archive, f"no header and no end at byte {end:,}")
     return members
 
 
-def _refuse_compressed(start: bytes, path: Path) -> None:
+def _refuse_compressed(start: bytes, archive: Archive) -> None:
     if start in _COMPRESSED:
         raise DataError(
-            f"{path}: compressed by {_COMPRESSED[start]}, so that no picture can be reached "
+            f"{archive}: compressed by {_COMPRESSED[start]}, so that no picture can be reached "
             "without all before it; unpack it to a plain .tar (pictures hardly shrink anyway)"
         )
 
 
-def _damaged(path: Path, reason: str) -> DataError:
+def _damaged(archive: Archive, reason: str) -> DataError:
     return DataError(
-        f"{path}: the tar file is damaged or incomplete ({reason}); get or make it again"
+        f"{archive}: the tar file is damaged or incomplete ({reason}); get or make it again"
     )

@@ -9,10 +9,12 @@ from typing import ClassVar, Literal
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import decode_image, encode_png
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
 from pgan_toolkit.storage.headers import READ_ERRORS, header_of, read_header
 from pgan_toolkit.storage.keys import LABELS_FILE, index_pictures
 from pgan_toolkit.storage.labels import format_labels, parse_labels
+from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.records import Record
 
 __all__ = ["ZipSink", "ZipSource"]
@@ -28,7 +30,7 @@ class ZipSource(StoredSource):
 
     Parameters
     ----------
-    path : Path
+    path : Path | RemotePath
         The zip file. Compressed members are read too.
 
     Raises
@@ -37,9 +39,10 @@ class ZipSource(StoredSource):
         The zip file is damaged, two pictures have the same key, or a name is unsafe.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self._open_file: tuple[int, zipfile.ZipFile] | None = None
         self.path = path.absolute()
+        self._archive = Archive(self.path)
         names = [info.filename for info in self._file().infolist() if not info.is_dir()]
         index = index_pictures(names, where=str(path))
         labels = (
@@ -82,13 +85,16 @@ class ZipSource(StoredSource):
         """Return this process's own handle: after a fork, parent and child would share a place."""
         if self._open_file is None or self._open_file[0] != os.getpid():
             try:
-                self._open_file = (os.getpid(), zipfile.ZipFile(self.path))
+                self._open_file = (os.getpid(), self._opened())
             except READ_ERRORS as error:
                 raise DataError(
                     f"{self.path}: the zip file is damaged or incomplete ({error}); "
                     "get or make it again"
                 ) from error
         return self._open_file[1]
+
+    def _opened(self) -> zipfile.ZipFile:
+        return zipfile.ZipFile(self.path if isinstance(self.path, Path) else self._archive.open())
 
     def _member(self, name: str) -> bytes:
         file = self._file()
@@ -105,7 +111,7 @@ class ZipSink(StoredSink):
 
     kind: ClassVar[Literal["file", "folder"]] = "file"
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Place, *, overwrite: bool = False) -> None:
         super().__init__(path, overwrite=overwrite)
         self._labels: list[tuple[str, int | None]] = []
         self._zip = zipfile.ZipFile(self._target.temporary, "w", zipfile.ZIP_STORED)
