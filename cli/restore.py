@@ -86,10 +86,10 @@ def restore(  # noqa: PLR0913 - one an option
 ) -> None:
     """Remove JPEG artifacts from pictures and enlarge them.
 
-    PHOTOS is a picture or a dataset of pictures, on this machine or at a URL. OUT gets a PNG file of each,
-    under the same name, which says in a text how it was made. Stopped at any moment, the same
-    command goes on: what OUT has already is left as it is. Results of other settings or of another
-    picture are told, not kept.
+    PHOTOS is a picture or a dataset of pictures, on this machine or at a URL. OUT gets a PNG file
+    of each, under the same name, which says in a text how it was made. Stopped at any moment, the
+    same command goes on: what OUT has already is left as it is. Results of other settings or of
+    another picture are told, not kept.
     """
     from pgan_toolkit.restoration import open_restorer
 

@@ -51,6 +51,7 @@ def list_members(archive: Archive) -> Sequence[TarMember]:
         with archive.open() as file:
             _refuse_compressed(file.read(2), archive)
             if isinstance(archive.path, RemotePath):
+                file.seek(0)
                 return _listed(file, archive)
             # Of a map no more can be read than there is, whatever a header states.
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
