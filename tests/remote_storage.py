@@ -1,4 +1,4 @@
-"""A real S3 server (moto's) on loopback that can be told to fail, for the tests of remote storage."""
+"""A real S3 server (moto's) on loopback that can be told to fail, and a storage in memory."""
 
 import os
 import threading
@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-_SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+_SLOW_DOWN = (
+    b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+)
 SECRET = "a-secret-that-nobody-may-see"
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pgan_toolkit.celebahq.ledger import Ledger
-from pgan_toolkit.storage import AtomicPath
+from pgan_toolkit.storage import AtomicPath, Place
 
 __all__ = ["BuildSummary", "summarize", "write_table"]
 
@@ -83,7 +83,7 @@ class BuildSummary:
 
 
 def summarize(
-    ledger: Ledger, *, out: Path, photographs: int, resumed: int, asked: int | None, wall: float
+    ledger: Ledger, *, out: Place, photographs: int, resumed: int, asked: int | None, wall: float
 ) -> BuildSummary:
     """Count what the ledger holds.
 
@@ -91,7 +91,7 @@ def summarize(
     ----------
     ledger : Ledger
         With its verdicts.
-    out : Path
+    out : Path | RemotePath
         The dataset.
     photographs, resumed : int
         How many there are, and how many were done before this run.

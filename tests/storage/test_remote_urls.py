@@ -33,7 +33,7 @@ def test_a_url_that_may_hold_a_secret_is_refused_without_repeating_it(
 
 @pytest.mark.parametrize("url", ["zip://a::s3://bucket/b.zip", "s3://", "s3:///"])
 def test_other_urls_that_name_no_object_are_refused(url: str) -> None:
-    with pytest.raises(UsageError, match="several URLs|names no bucket"):
+    with pytest.raises(UsageError, match=r"several URLs|names no bucket"):
         locate(url)
 
 

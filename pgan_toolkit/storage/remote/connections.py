@@ -20,6 +20,7 @@ _EXTRAS = {
 }
 """Scheme -> the extra that brings its package."""
 _POOL = 32
+_PARTS_AT_ONCE = 4
 _lock = threading.Lock()
 _open: dict[tuple[int, str, bool], Any] = {}
 
@@ -67,6 +68,8 @@ def _connect(scheme: str, *, uploading: bool) -> Any:
         ) from error
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if _EXTRAS.get(scheme) == "s3":
+        # Of a reader 1: with more, each object is asked for its size before it is read.
+        options["max_concurrency"] = _PARTS_AT_ONCE if uploading else 1
         options["config_kwargs"] = _s3_settings(fsspec.config.conf.get(scheme, {}), uploading)
     try:
         found = kind(**options)

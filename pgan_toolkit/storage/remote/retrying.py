@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pgan_toolkit.errors import DataError, PganError, SetupError
 from pgan_toolkit.storage.remote.urls import redacted
+from pgan_toolkit.wording import counted
 
 __all__ = ["POLICY", "RetryPolicy", "is_transient", "retried", "status_of"]
 
@@ -54,6 +55,7 @@ _TRANSIENT_ERRNO = frozenset(
 _TRANSIENT_NAMES = frozenset(
     # aiohttp; botocore; urllib3 and requests; httpx
     {"ClientConnectionError", "ClientPayloadError", "ServerTimeoutError", "HTTPClientError"}
+    | {"ConnectionError", "TimeoutError"}  # Python's own too
     | {"ResponseStreamingError", "IncompleteReadError", "IncompleteRead", "ProtocolError"}
     | {"Timeout", "TransportError", "FSTimeoutError", "ChecksumError"}
 )
@@ -101,24 +103,22 @@ def retried(work: Callable[[], Value], *, url: str, policy: RetryPolicy | None =
         if attempt + 1 < policy.attempts:
             time.sleep(policy.wait_s(attempt))
     raise SetupError(
-        f"{url}: the storage does not answer as it should ({_reason(last)}), {policy.attempts} "
-        f"attempts in {time.monotonic() - start:.0f} s; see that it is there and has room for as "
-        "many requests, and run the same command again"
+        f"{url}: the storage does not answer as it should ({_reason(last)}), "
+        f"{counted(policy.attempts, 'attempt')} in {time.monotonic() - start:.0f} s; see that it is "
+        "there and has room for as many requests, and run the same command again"
     ) from last
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether a failed request may succeed when it is repeated: throttling, a timeout, a break."""
+    # By name first: aiohttp gives an answer that was cut short the status of a bad request.
+    if any(not _TRANSIENT_NAMES.isdisjoint(_names(each)) for each in _chain(error)):
+        return True
     status = status_of(error)
     if status is not None:
         return status in _TRANSIENT_STATUS
-    if isinstance(error, (FileNotFoundError, PermissionError)):
-        return False
     return any(
-        isinstance(each, (TimeoutError, ConnectionError))
-        or (isinstance(each, OSError) and each.errno in _TRANSIENT_ERRNO)
-        or not _TRANSIENT_NAMES.isdisjoint(_names(each))
-        for each in _chain(error)
+        isinstance(each, OSError) and each.errno in _TRANSIENT_ERRNO for each in _chain(error)
     )
 
 

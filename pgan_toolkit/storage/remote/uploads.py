@@ -19,7 +19,7 @@ from pgan_toolkit.storage.atomic import AtomicPath
 from pgan_toolkit.storage.keys import LABELS_FILE
 from pgan_toolkit.storage.remote.connections import filesystem
 from pgan_toolkit.storage.remote.paths import RemotePath, RemoteStatus
-from pgan_toolkit.storage.remote.retrying import retried
+from pgan_toolkit.storage.remote.retrying import RetryPolicy, retried
 
 __all__ = [
     "INCOMPLETE",
@@ -42,6 +42,7 @@ _IN_PARTS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
 _IN_ONE_STEP = frozenset({"hf", "memory"})
 """Storages that show a file that was put whole, or not."""
 _READ_ONLY = frozenset({"http", "https"})
+_ONCE = RetryPolicy(attempts=1)  # the connection itself repeats what failed of an upload
 
 
 class RemoteTarget:
@@ -218,9 +219,9 @@ def _send_file(file: Path, path: RemotePath) -> None:
     if size <= _PART_BYTES and path.scheme in _IN_PARTS | _IN_ONE_STEP:
         _put(path, file.read_bytes())
     elif path.scheme in _IN_PARTS:
-        retried(lambda: _send_parts(file, path, size), url=str(path))
+        retried(lambda: _send_parts(file, path, size), url=str(path), policy=_ONCE)
     else:
-        retried(lambda: _send_whole(file, path), url=str(path))
+        retried(lambda: _send_whole(file, path), url=str(path), policy=_ONCE)
 
 
 def _send_parts(file: Path, path: RemotePath, size: int) -> None:
