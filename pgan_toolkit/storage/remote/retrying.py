@@ -102,10 +102,10 @@ def retried(work: Callable[[], Value], *, url: str, policy: RetryPolicy | None =
                 raise _told(error, url) from error
         if attempt + 1 < policy.attempts:
             time.sleep(policy.wait_s(attempt))
+    tried = f"{counted(policy.attempts, 'attempt')} in {time.monotonic() - start:.0f} s"
     raise SetupError(
-        f"{url}: the storage does not answer as it should ({_reason(last)}), "
-        f"{counted(policy.attempts, 'attempt')} in {time.monotonic() - start:.0f} s; see that it is "
-        "there and has room for as many requests, and run the same command again"
+        f"{url}: the storage does not answer as it should ({_reason(last)}), {tried}; see that it "
+        "is there and has room for as many requests, and run the same command again"
     ) from last
 
 
