@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # it would load torch, which --help does without
     from pgan_toolkit.evaluation.comparing import EvaluationSettings, Report
     from pgan_toolkit.evaluation.comparing.generators import Generate
     from pgan_toolkit.evaluation.streams import ImageStream
+    from pgan_toolkit.storage import Place
 
 __all__ = ["PagePlan", "planned_page"]
 
@@ -38,8 +39,8 @@ class PagePlan:
         self,
         report: "Report",
         *,
-        real: Path,
-        fake: "Path | Generate",
+        real: "Place",
+        fake: "Place | Generate",
         settings: "EvaluationSettings",
     ) -> None:
         """Write the page of a report, which reads some of the pictures again.
@@ -95,14 +96,15 @@ def planned_page(html: Path | None, history: Sequence[Path]) -> Iterator[PagePla
 
 
 def _judged(
-    fake: "Path | Generate", report: "Report", settings: "EvaluationSettings"
+    fake: "Place | Generate", report: "Report", settings: "EvaluationSettings"
 ) -> "ImageStream":
     """Open the judged pictures again; of a callable the first ones, which it makes anew."""
     from pgan_toolkit.evaluation.comparing import GeneratorSource
     from pgan_toolkit.evaluation.streams import ImageStream
+    from pgan_toolkit.storage import RemotePath
 
     how = settings.stream(min(_MOST_PICTURES, report.declared_images or _MOST_PICTURES))
-    if isinstance(fake, Path):
+    if isinstance(fake, (Path, RemotePath)):
         return ImageStream(fake, how)
     source = GeneratorSource(
         fake,

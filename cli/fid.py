@@ -103,7 +103,7 @@ def _open(path: "Place", how: "StreamSettings") -> "ImageStream | StoredStatisti
     from pgan_toolkit.evaluation.statistics_files import read_statistics
     from pgan_toolkit.evaluation.streams import ImageStream
 
-    if path.suffix.lower() != _STATISTICS or path.is_dir():
+    if path.suffix.lower() != _STATISTICS or not isinstance(path, Path) or path.is_dir():
         return ImageStream(path, how)
     if not path.is_file():
         raise UsageError(f"{path}: no such file")

@@ -12,7 +12,7 @@ from pgan_toolkit.storage import Record, open_sink, open_source
 from pgan_toolkit.storage.remote import connections
 
 
-def _set(place: str, *, count: int = 4, size: int = 32, seed: int = 0) -> str:
+def _set(place: str, *, count: int = 4, size: int = 64, seed: int = 0) -> str:
     with open_sink(place) as sink:
         for index in range(count):
             pixels = np.random.default_rng([seed, index]).integers(
@@ -43,6 +43,7 @@ def test_data_commands_take_urls(bucket: str, here: Path) -> None:
     assert (here / "sheet.png").exists()
 
 
+@pytest.mark.slow
 def test_metrics_rank_and_restore_take_urls(bucket: str, here: Path) -> None:
     real, fake = _set(f"{bucket}/real.zip", seed=1), _set(f"{bucket}/fake", seed=2)
     _set("real.zip", seed=1)
