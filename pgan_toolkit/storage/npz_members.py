@@ -17,7 +17,14 @@ from pgan_toolkit.errors import DataError
 from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.npy_header import NPY_SIGNATURE, NpyHeader, read_npy_header
 
-__all__ = ["MOST_UNPACKED_BYTES", "StoredArray", "find_arrays", "holds_arrays", "write_member"]
+__all__ = [
+    "MOST_UNPACKED_BYTES",
+    "StoredArray",
+    "data_offset",
+    "find_arrays",
+    "holds_arrays",
+    "write_member",
+]
 
 MOST_UNPACKED_BYTES = 8 << 30
 """A compressed array is held in memory whole; a larger one than this is refused."""
@@ -162,7 +169,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, stored_in: Archive)
     with _opened(archive, info) as file:
         header = read_npy_header(file, available=info.file_size, name=where)
     stored = info.compress_type == zipfile.ZIP_STORED
-    offset = _data_offset(stored_in, info) + header.start if stored else None
+    offset = data_offset(stored_in, info) + header.start if stored else None
     return StoredArray(stored_in, name, header, offset)
 
 
@@ -185,7 +192,16 @@ def _check_sizes(info: zipfile.ZipInfo, file_bytes: int, where: str) -> None:
         )
 
 
-def _data_offset(file: Archive, info: zipfile.ZipInfo) -> int:
+def data_offset(file: Archive, info: zipfile.ZipInfo) -> int:
+    """Where the bytes of a member that is stored without compression begin.
+
+    Raises
+    ------
+    ValueError
+        The member does not lie where the archive says.
+    struct.error
+        The archive ends before.
+    """
     header = file.read(info.header_offset, _LOCAL_HEADER.size)
     signature, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(header)
     offset: int = info.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes

@@ -1,7 +1,9 @@
 """Every format in a remote storage, without a server: fsspec's storage in memory."""
 
+import io
 import pickle
 import threading
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -289,6 +291,28 @@ def test_a_block_that_failed_is_asked_for_again() -> None:
     with pytest.raises(SetupError):
         cache.get(("a", "", 0), fails)
     assert cache.get(("a", "", 0), lambda: b"x") == b"x"
+
+
+def test_zip_members_are_held_against_their_checksums_and_may_be_compressed(memory: str) -> None:
+    _written(f"{memory}/set.zip", "zip")
+    store = fsspec.filesystem("memory")
+    data = bytearray(store.cat_file("/bucket/set.zip"))
+    names = zipfile.ZipFile(io.BytesIO(data)).namelist()
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, zipfile.ZipFile(io.BytesIO(data)).read(name))
+    store.pipe_file("/bucket/packed.zip", packed.getvalue())
+    source = open_source(f"{memory}/packed.zip")
+    assert [source.encoded(i) for i in range(len(source))] == [
+        zipfile.ZipFile(io.BytesIO(data)).read(name) for name in names if name.endswith(".png")
+    ]
+    data[60] ^= 1  # in the first picture
+    store.pipe_file("/bucket/bad.zip", bytes(data))
+    bad = open_source(f"{memory}/bad.zip")
+    with pytest.raises(DataError, match=r"bad\.zip: f0/é 00\.png: damaged .*fail their checksum"):
+        bad[0]
+    assert bad[1].key == "f0/é 01"
 
 
 def test_a_set_is_converted_between_storages(memory: str, tmp_path: Path) -> None:
