@@ -97,7 +97,7 @@ def _verify(source: "Place", manifest: str | None, quick: bool, quiet: bool) -> 
 
     published = _manifest_for(source, manifest)
     problems = []
-    if published is not None:
+    if published is not None and isinstance(source, Path):
         with Progress(
             len(published.files), label="checking", unit="file", mode=_mode(quiet=quiet)
         ) as bar:

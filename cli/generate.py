@@ -11,7 +11,7 @@ from pgan_toolkit.errors import UsageError
 from pgan_toolkit.progress import Progress
 
 if TYPE_CHECKING:
-    from pgan_toolkit.storage import FormatName, Place
+    from pgan_toolkit.storage import FormatName
     from reference_trainer.sampling import Sampler
 
 __all__ = ["generate"]
@@ -60,7 +60,7 @@ def generate(  # noqa: PLR0913 - one argument an option
     images: int | None,
     seeds: str | None,
     grid: str | None,
-    out: "Place",
+    out: Path,
     seed: int | None,
     label: int | None,
     checkpoint: Path | None,
@@ -133,7 +133,7 @@ def _check(
 def _write_set(
     sampler: "Sampler",
     seeds: Sequence[int],
-    out: "Place",
+    out: Path,
     *,
     label: int | None,
     format_name: "FormatName | None",
@@ -152,7 +152,7 @@ def _write_set(
 def _write_grid(
     sampler: "Sampler",
     seeds: Sequence[int],
-    out: "Place",
+    out: Path,
     *,
     columns: int,
     label: int | None,

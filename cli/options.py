@@ -32,7 +32,7 @@ FORMAT_NAMES = (
 """`pgan_toolkit.storage.FORMATS`, which --help does without: it would load all that decodes."""
 
 
-class _Place(click.ParamType):
+class _Place(click.ParamType):  # type: ignore[type-arg]  # click 8.2 cannot be subscripted
     """A path on this machine, or a URL of a remote storage."""
 
     name = "path"

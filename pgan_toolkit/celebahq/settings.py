@@ -98,7 +98,7 @@ class BuildSettings:
     def __post_init__(self) -> None:
         for name in ("src", "out"):
             object.__setattr__(self, name, locate(getattr(self, name)))
-        if isinstance(self.predictor, str):
+        if self.predictor is not None:
             object.__setattr__(self, "predictor", Path(self.predictor))
         object.__setattr__(self, "select", _word_or_file("--select", self.select, _SELECT_WORDS))
         landmarks = _word_or_file("--landmarks", self.landmarks, _LANDMARK_WORDS)

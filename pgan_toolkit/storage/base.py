@@ -161,8 +161,11 @@ class StoredSink(ABC):
         self._register = KeyRegister(str(path))
         self._count = 0
         self._closed = False
-        target = RemoteTarget if isinstance(path, RemotePath) else AtomicPath
-        self._target = target(path, kind=self.kind, overwrite=overwrite)
+        self._target = (
+            RemoteTarget(path, kind=self.kind, overwrite=overwrite)
+            if isinstance(path, RemotePath)
+            else AtomicPath(path, kind=self.kind, overwrite=overwrite)
+        )
 
     def __enter__(self) -> "StoredSink":
         return self
