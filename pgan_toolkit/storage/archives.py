@@ -66,7 +66,13 @@ class Archive:
     @property
     def size(self) -> int:
         """Bytes."""
-        return self.local().stat().st_size if self._remote is None else self._remote[1].st_size
+        reader = self._parts()
+        return self.local().stat().st_size if reader is None else reader.status.st_size
+
+    @property
+    def by_parts(self) -> bool:
+        """Whether it is read in a storage, not on this machine."""
+        return self._remote is not None and not self._whole
 
     def open(self) -> BufferedReader:
         """Open it at its start. Each caller has its own place.
@@ -78,12 +84,12 @@ class Archive:
         PganError
             It cannot be read, in a storage.
         """
-        reader = self._by_parts()
+        reader = self._parts()
         return self.local().open("rb") if reader is None else BufferedReader(RangeFile(reader))
 
     def read(self, offset: int, size: int) -> bytes:
         """Read bytes, fewer at its end; by any thread. Raises as `open`."""
-        reader = self._by_parts()
+        reader = self._parts()
         if reader is not None:
             return reader.read(offset, size)
         with self.local().open("rb") as file:
@@ -100,7 +106,7 @@ class Archive:
         """
         return self._local if self._remote is None else local_copy(*self._remote)
 
-    def _by_parts(self) -> RangeReader | None:
+    def _parts(self) -> RangeReader | None:
         """Return what reads parts of a remote file, opened in this process; None for others."""
         if self._remote is None or self._whole:
             return None

@@ -9,7 +9,6 @@ import os
 import re
 from abc import abstractmethod
 from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import h5py
@@ -96,9 +95,9 @@ class Hdf5Source(StoredSource):
         return self._open_file[1]
 
     def _opened(self) -> h5py.File:
-        if isinstance(self.path, Path):
-            return h5py.File(self.path, "r", locking="best-effort")
-        return h5py.File(self._archive.open(), "r")
+        if self._archive.by_parts:
+            return h5py.File(self._archive.open(), "r")
+        return h5py.File(self._archive.local(), "r", locking="best-effort")
 
     def _damaged(self, error: Exception) -> DataError:
         return DataError(

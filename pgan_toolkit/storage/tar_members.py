@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.storage.archives import Archive
-from pgan_toolkit.storage.remote.paths import RemotePath
 
 __all__ = ["TAR_MAGIC", "TarMember", "list_members", "read_member"]
 
@@ -50,7 +49,7 @@ def list_members(archive: Archive) -> Sequence[TarMember]:
     try:
         with archive.open() as file:
             _refuse_compressed(file.read(2), archive)
-            if isinstance(archive.path, RemotePath):
+            if archive.by_parts:
                 file.seek(0)
                 return _listed(file, archive)
             # Of a map no more can be read than there is, whatever a header states.

@@ -5,7 +5,6 @@ import os
 import struct
 import zipfile
 import zlib
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from pgan_toolkit.arrays import Image
@@ -97,13 +96,14 @@ class ZipSource(StoredSource):
         return self._open_file[1]
 
     def _opened(self) -> zipfile.ZipFile:
-        return zipfile.ZipFile(self.path if isinstance(self.path, Path) else self._archive.open())
+        archive = self._archive
+        return zipfile.ZipFile(archive.open() if archive.by_parts else archive.local())
 
     def _member(self, name: str) -> bytes:
         file = self._file()
         try:
             info = file.getinfo(name)
-            if isinstance(self.path, Path) or info.compress_type != zipfile.ZIP_STORED:
+            if not self._archive.by_parts or info.compress_type != zipfile.ZIP_STORED:
                 return file.read(name)
             return self._stored_member(info)
         except (*READ_ERRORS, struct.error) as error:

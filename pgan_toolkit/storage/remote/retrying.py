@@ -66,6 +66,8 @@ _NO_CREDENTIALS = frozenset(
     | {"LocalTokenNotFoundError", "GatedRepoError", "PermissionError"}
 )
 _DENIED = frozenset({401, 403})
+_STATUS = ("response", "status", "code")
+"""Where errors tell the status, in turn: aiohttp warns of those that look at its `code`."""
 
 
 def retried(work: Callable[[], Value], *, url: str, policy: RetryPolicy | None = None) -> Value:
@@ -125,10 +127,10 @@ def is_transient(error: BaseException) -> bool:
 def status_of(error: BaseException) -> int | None:
     """Return the HTTP status that an error, or what caused it, tells of."""
     for each in _chain(error):
-        response = getattr(each, "response", None)
-        if isinstance(response, dict):  # botocore's
-            response = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        for found in (response, *(getattr(each, n, None) for n in ("status", "code"))):
+        for name in _STATUS:
+            found = getattr(each, name, None)
+            if isinstance(found, dict):  # botocore's response
+                found = found.get("ResponseMetadata", {}).get("HTTPStatusCode")
             value = getattr(found, "status_code", found)
             if isinstance(value, int) and 100 <= value < 600:
                 return value
