@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from pgan_cli.options import (
     FORMAT_NAMES,
+    PLACE,
     device_option,
     fresh_option,
     precision_option,
@@ -21,6 +22,7 @@ from pgan_toolkit.errors import Interrupted
 
 if TYPE_CHECKING:  # it would load all that decodes, which --help does without
     from pgan_toolkit.celebahq import BuildPlan
+    from pgan_toolkit.storage import Place
 
 __all__ = ["build_celebahq"]
 
@@ -31,22 +33,25 @@ Examples:
 """
 
 
-def _word_or_path(*words: str) -> Callable[[click.Context, click.Parameter, str], str | Path]:
-    return lambda _context, _option, value: value if value in words else Path(value)
+def _word_or_place(*words: str) -> Callable[[click.Context, click.Parameter, str], "str | Place"]:
+    return lambda context, option, value: (
+        value if value in words else PLACE.convert(value, option, context)
+    )
 
 
 @click.command("build-celebahq", epilog=_EXAMPLES)
 @click.option(
     "--src",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="CelebA in the wild (img_celeba/ and Anno/), or any folder of photographs.",
 )
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path),
-    help="The dataset to make; ledger, summary and contact sheet go to OUT.build/ beside it.",
+    type=PLACE,
+    help="The dataset to make; ledger, summary and contact sheet go to OUT.build/ beside it, of a "
+    "URL in the current folder.",
 )
 @click.option(
     "--profile",
@@ -58,7 +63,7 @@ def _word_or_path(*words: str) -> Callable[[click.Context, click.Parameter, str]
 @click.option(
     "--select",
     metavar="ranked|official|all|FILE",
-    callback=_word_or_path("ranked", "official", "all"),
+    callback=_word_or_place("ranked", "official", "all"),
     default="ranked",
     show_default=True,
     help="The best by quality, the published list of 30,000, everything, or a file of keys.",
@@ -80,7 +85,7 @@ def _word_or_path(*words: str) -> Callable[[click.Context, click.Parameter, str]
 @click.option(
     "--landmarks",
     metavar="annotations|detect|FILE",
-    callback=_word_or_path("annotations", "detect"),
+    callback=_word_or_place("annotations", "detect"),
     default="annotations",
     show_default=True,
     help="A table found in SRC, dlib's detection, or a table that you name.",
@@ -122,7 +127,13 @@ def build_celebahq(
     Every photograph's face is cropped upright and scored for quality; the best are written.
     Killed at any moment, the same command goes on and ends with the same bytes.
     """
-    from pgan_toolkit.celebahq import BuildSettings, build_dataset, build_html, plan_build
+    from pgan_toolkit.celebahq import (
+        BuildSettings,
+        build_dataset,
+        build_html,
+        plan_build,
+        workspace_of,
+    )
 
     settings = BuildSettings(**options)
     if dry_run:
@@ -138,7 +149,7 @@ def build_celebahq(
     if not quiet:
         echo(summary.to_text())
         echo(f"dataset: {settings.out}")
-        echo(f"ledger, table of all photographs, contact sheet: {settings.out}.build/")
+        echo(f"ledger, table of all photographs, contact sheet: {workspace_of(settings.out)}/")
 
 
 def _describe(plan: "BuildPlan") -> str:
@@ -151,6 +162,7 @@ def _describe(plan: "BuildPlan") -> str:
         f"profile    {settings.profile}, restorer {settings.restorer_spec}, {settings.size} pixels",
         f"select     {settings.select}, at most {settings.limit or len(source):,}",
         f"output     {settings.out} ({settings.output_format})",
+        f"workspace  {plan.workspace.folder}",
         f"passes     {'score and render at once' if plan.keeps_all else 'score, then render'}",
         f"resumes    {'the output is finished' if done is None else f'{done:,} scored before'}",
         f"workers    {settings.processes}",

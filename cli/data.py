@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from pgan_cli.data_prepare import prepare_set
 from pgan_cli.data_stacked_mnist import stacked_mnist
-from pgan_cli.options import FORMAT_NAMES
+from pgan_cli.options import FORMAT_NAMES, PLACE
 from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import CheckFailed, DataError, UsageError
@@ -18,7 +18,7 @@ from pgan_toolkit.wording import counted, visible
 
 if TYPE_CHECKING:  # it would load all that decodes, which --help does without
     from pgan_toolkit.imaging import Tile
-    from pgan_toolkit.storage import FormatName, StoredSource
+    from pgan_toolkit.storage import FormatName, Place, StoredSource
     from pgan_toolkit.storage.inspection import Inspection
     from pgan_toolkit.storage.manifests import Manifest
     from pgan_toolkit.storage.verification import DownloadCheck, PictureCheck
@@ -28,7 +28,7 @@ __all__ = ["data"]
 _SHOWN_ROWS = 12
 _GOOD_SUFFIXES = {".png"}
 
-_source = click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
+_source = click.argument("source", metavar="SRC", type=PLACE)
 _quiet = click.option("--quiet", is_flag=True, help="Show no progress; results and errors only.")
 _overwrite = click.option("--overwrite", is_flag=True, help="Replace what has that name.")
 
@@ -38,7 +38,8 @@ def data() -> None:
     """Inspect, verify, convert or show a dataset.
 
     SRC is a folder of pictures (any depth, PNG, JPEG, WebP, ...), or a zip, HDF5, NumPy,
-    WebDataset, TFRecord or LMDB file; its contents tell which. docs/formats.md describes them.
+    WebDataset, TFRecord or LMDB file; its contents tell which. docs/formats.md describes them. It
+    may be a URL, such as s3://bucket/set.zip: docs/remote.md.
     """
 
 
@@ -54,7 +55,7 @@ data.add_command(stacked_mnist)
 @_source
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @_quiet
-def _inspect(source: Path, as_json: bool, quiet: bool) -> None:
+def _inspect(source: "Place", as_json: bool, quiet: bool) -> None:
     """Say what SRC holds: format, number, sizes, labels, file types, bytes, ignored files."""
     from pgan_toolkit.storage import open_source
     from pgan_toolkit.storage.inspection import inspect
@@ -86,7 +87,7 @@ Examples:
 )
 @click.option("--quick", is_flag=True, help="Sizes and picture headers only: no digest, no pixels.")
 @_quiet
-def _verify(source: Path, manifest: str | None, quick: bool, quiet: bool) -> None:
+def _verify(source: "Place", manifest: str | None, quick: bool, quiet: bool) -> None:
     """Decode every picture of SRC and list all damaged ones; check downloaded files.
 
     Duplicates and mixed sizes are told, but are no failure; nor is a part of a download. The exit
@@ -97,7 +98,7 @@ def _verify(source: Path, manifest: str | None, quick: bool, quiet: bool) -> Non
 
     published = _manifest_for(source, manifest)
     problems = []
-    if published is not None:
+    if published is not None and isinstance(source, Path):
         with Progress(
             len(published.files), label="checking", unit="file", mode=_mode(quiet=quiet)
         ) as bar:
@@ -128,7 +129,7 @@ Examples:
   pgan-toolkit data convert celeba_hq.zip celeba_hq_256.zip --size 256""",
 )
 @_source
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=PLACE)
 @click.option(
     "--format",
     "format_name",
@@ -144,8 +145,8 @@ Examples:
 @_quiet
 def _convert(
     *,
-    source: Path,
-    out: Path,
+    source: "Place",
+    out: "Place",
     format_name: "FormatName | None",
     size: int | None,
     overwrite: bool,
@@ -195,7 +196,7 @@ def _reduced(source: "StoredSource", size: int | None) -> "StoredSource":
 @_quiet
 def _show(  # noqa: PLR0913 - one argument an option
     *,
-    source: Path,
+    source: "Place",
     out: Path,
     count: int,
     columns: int,
@@ -235,7 +236,7 @@ def _progress(source: "StoredSource", label: str, *, quiet: bool) -> Progress:
     return Progress(len(source), label=label, unit="picture", mode=_mode(quiet=quiet))
 
 
-def _manifest_for(source: Path, name: str | None) -> "Manifest | None":
+def _manifest_for(source: "Place", name: str | None) -> "Manifest | None":
     from pgan_toolkit.storage.manifests import load_manifest
     from pgan_toolkit.storage.verification import find_download, is_download
 
@@ -243,10 +244,12 @@ def _manifest_for(source: Path, name: str | None) -> "Manifest | None":
         manifest = load_manifest(name)
         if manifest.kind != "download":
             raise UsageError(f"--manifest {name}: describes a list, not files to download")
-        if not source.is_dir():
-            raise UsageError(f"{source}: no folder; --manifest takes the folder of a download")
+        if not isinstance(source, Path) or not source.is_dir():
+            raise UsageError(
+                f"{source}: no folder of this machine; --manifest takes the folder of a download"
+            )
         return manifest
-    if not source.is_dir():
+    if not isinstance(source, Path) or not source.is_dir():
         return None
     celeba = load_manifest("celeba")
     if is_download(source, celeba):
@@ -256,7 +259,7 @@ def _manifest_for(source: Path, name: str | None) -> "Manifest | None":
     return None
 
 
-def _holds_pictures(folder: Path) -> bool:
+def _holds_pictures(folder: "Place") -> bool:
     from pgan_toolkit.storage.folder import FolderSource
 
     return len(FolderSource(folder)) > 0

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from pgan_cli.options import FORMAT_NAMES, workers_option
+from pgan_cli.options import FORMAT_NAMES, PLACE, workers_option
 from pgan_cli.terminal import echo
 
 from pgan_toolkit.progress import Progress, ProgressMode
@@ -12,7 +12,7 @@ from pgan_toolkit.wording import counted
 
 if TYPE_CHECKING:  # it would load all that decodes, which --help does without
     from pgan_toolkit.recipes import Pictures, Recipe
-    from pgan_toolkit.storage import FormatName
+    from pgan_toolkit.storage import FormatName, Place
 
 __all__ = ["RECIPE_NAMES", "prepare_set"]
 
@@ -38,7 +38,7 @@ Examples:
     type=click.Path(path_type=Path),
     help="The download: its folder, or the file itself.",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The dataset to make.")
+@click.option("--out", required=True, type=PLACE, help="The dataset to make.")
 @click.option(
     "--size",
     type=click.IntRange(min=1),
@@ -61,7 +61,7 @@ def prepare_set(  # noqa: PLR0913 - one argument an option
     *,
     name: str,
     src: Path,
-    out: Path,
+    out: "Place",
     size: int | None,
     split: str | None,
     images: int | None,

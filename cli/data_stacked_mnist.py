@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import click
-from pgan_cli.options import FORMAT_NAMES
+from pgan_cli.options import FORMAT_NAMES, PLACE
 from pgan_cli.terminal import echo
 
 from pgan_toolkit.progress import Progress
@@ -12,7 +12,7 @@ from pgan_toolkit.wording import counted
 
 if TYPE_CHECKING:  # it would load torch, which --help does without
     from pgan_toolkit.evaluation.digits import Split
-    from pgan_toolkit.storage import FormatName
+    from pgan_toolkit.storage import FormatName, Place
 
 __all__ = ["stacked_mnist"]
 
@@ -28,7 +28,7 @@ __all__ = ["stacked_mnist"]
     type=click.Path(path_type=Path),
     help="The folder of MNIST's official files, .gz or not.",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The dataset to make.")
+@click.option("--out", required=True, type=PLACE, help="The dataset to make.")
 @click.option("--images", type=click.IntRange(min=1), default=25_600, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
@@ -56,7 +56,7 @@ __all__ = ["stacked_mnist"]
 def stacked_mnist(  # noqa: PLR0913 - one argument an option
     *,
     src: Path,
-    out: Path,
+    out: "Place",
     images: int,
     seed: int,
     size: Literal["28", "32"],

@@ -16,12 +16,13 @@ from pgan_cli.metric_options import (
     set_argument,
     weights_option,
 )
-from pgan_cli.options import quiet_option
+from pgan_cli.options import PLACE, quiet_option
 
 from pgan_toolkit.errors import UsageError
 
 if TYPE_CHECKING:  # it would load torch, which --help does without
     from pgan_toolkit.evaluation.comparing.generators import Generate
+    from pgan_toolkit.storage import Place
 
 __all__ = ["evaluate"]
 
@@ -65,7 +66,7 @@ def _file_option(name: str, *, text: str) -> Callable[[Any], Any]:
 
 @click.command(epilog=_EXAMPLES)
 @set_argument("real")
-@click.argument("fake", required=False, type=click.Path(path_type=Path))
+@click.argument("fake", required=False, type=PLACE)
 @click.option(
     "--generator",
     metavar="MODULE:FUNCTION",
@@ -143,8 +144,8 @@ def _file_option(name: str, *, text: str) -> Callable[[Any], Any]:
 @quiet_option
 def evaluate(  # noqa: PLR0913 - one argument an option
     *,
-    real: Path,
-    fake: Path | None,
+    real: "Place",
+    fake: "Place | None",
     generator: str | None,
     config: Path | None,
     update_baseline: bool,
@@ -186,7 +187,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     finish_evaluation(found, baseline=plan.baseline_to_write, quiet=quiet)
 
 
-def _judged(fake: Path | None, generator: str | None) -> "Path | Generate":
+def _judged(fake: "Place | None", generator: str | None) -> "Place | Generate":
     from pgan_toolkit.evaluation.comparing import load_generator
 
     if generator is not None and fake is None:

@@ -20,6 +20,7 @@ from pgan_cli.reports import json_place
 
 if TYPE_CHECKING:  # it would load torch, which --help does without
     from pgan_toolkit.metrics.result import Result
+    from pgan_toolkit.storage import Place
 
 __all__ = ["compare_pair", "pair_arguments", "pair_options"]
 
@@ -39,8 +40,8 @@ def pair_options(command: Any) -> Any:
 def compare_pair(  # noqa: PLR0913 - one argument an option
     measure: "Callable[..., Result]",
     *,
-    real: Path,
-    fake: Path,
+    real: "Place",
+    fake: "Place",
     weights: Path | None,
     device: str,
     no_cache: bool,

@@ -14,6 +14,7 @@ from pgan_toolkit.errors import UsageError
 if TYPE_CHECKING:
     from pgan_toolkit.evaluation.statistics_files import StoredStatistics
     from pgan_toolkit.evaluation.streams import ImageStream, StreamSettings
+    from pgan_toolkit.storage import Place
 
 __all__ = ["fid"]
 
@@ -47,8 +48,8 @@ _STATISTICS = ".npz"
 @pair_options
 def fid(  # noqa: PLR0913 - one argument an option
     *,
-    real: Path,
-    fake: Path,
+    real: "Place",
+    fake: "Place",
     groups: int,
     kept: Path | None,
     weights: Path | None,
@@ -89,7 +90,7 @@ def fid(  # noqa: PLR0913 - one argument an option
         finish({title: measured.result}, place=place, streams=streams, quiet=quiet)
 
 
-def _check(real: Path, kept: Path | None) -> None:
+def _check(real: "Place", kept: Path | None) -> None:
     if kept is None:
         return
     if kept.suffix.lower() != _STATISTICS:
@@ -98,11 +99,11 @@ def _check(real: Path, kept: Path | None) -> None:
         raise UsageError(f"{real}: holds statistics already; --save-statistics takes pictures")
 
 
-def _open(path: Path, how: "StreamSettings") -> "ImageStream | StoredStatistics":
+def _open(path: "Place", how: "StreamSettings") -> "ImageStream | StoredStatistics":
     from pgan_toolkit.evaluation.statistics_files import read_statistics
     from pgan_toolkit.evaluation.streams import ImageStream
 
-    if path.suffix.lower() != _STATISTICS or path.is_dir():
+    if path.suffix.lower() != _STATISTICS or not isinstance(path, Path) or path.is_dir():
         return ImageStream(path, how)
     if not path.is_file():
         raise UsageError(f"{path}: no such file")

@@ -1,7 +1,7 @@
 """`pgan-toolkit inception-score`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from pgan_cli.metric_options import (
@@ -15,6 +15,9 @@ from pgan_cli.metric_options import (
 )
 from pgan_cli.metric_output import finish
 from pgan_cli.reports import json_place
+
+if TYPE_CHECKING:  # it would load all that decodes, which --help does without
+    from pgan_toolkit.storage import Place
 
 __all__ = ["inception_score"]
 
@@ -40,7 +43,7 @@ Examples:
 @json_option
 def inception_score(
     *,
-    fake: Path,
+    fake: "Place",
     splits: int,
     weights: Path | None,
     device: str,

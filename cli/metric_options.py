@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from pgan_cli.options import quiet_option
+from pgan_cli.options import PLACE, quiet_option
 from pgan_cli.terminal import echo
 
 if TYPE_CHECKING:  # it would load torch, which --help does without
@@ -55,7 +55,7 @@ weights_option = click.option(
 
 def set_argument(name: str, *, nargs: int = 1) -> Callable[[Any], Any]:
     """Return an argument that names a set of pictures."""
-    return click.argument(name, nargs=nargs, required=True, type=click.Path(path_type=Path))
+    return click.argument(name, nargs=nargs, required=True, type=PLACE)
 
 
 def stream_options(*, images: int | None, of: str = "each set") -> Callable[[Any], Any]:

@@ -18,6 +18,7 @@ from pgan_toolkit.errors import UsageError
 
 if TYPE_CHECKING:  # it would load torch, which --help does without
     from pgan_toolkit.metrics.modes import DiscreteModes
+    from pgan_toolkit.storage import Place
 
 __all__ = ["modes"]
 
@@ -69,7 +70,7 @@ Examples:
 @quiet_option
 def modes(  # noqa: PLR0913 - one argument an option
     *,
-    fake: Path,
+    fake: "Place",
     images: int,
     repeats: int,
     seed: int,
@@ -107,7 +108,7 @@ def modes(  # noqa: PLR0913 - one argument an option
         finish({str(fake): result}, place=place, streams=[read], quiet=quiet)
 
 
-def _drawn(counted: "DiscreteModes", fake: Path, *, images: int) -> bytes:
+def _drawn(counted: "DiscreteModes", fake: "Place", *, images: int) -> bytes:
     from pgan_toolkit.imaging import encode_png
     from pgan_toolkit.imaging.histogram import draw_modes
 

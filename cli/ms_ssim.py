@@ -1,7 +1,7 @@
 """`pgan-toolkit ms-ssim`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from pgan_cli.metric_options import (
@@ -13,6 +13,9 @@ from pgan_cli.metric_options import (
 )
 from pgan_cli.metric_output import finish
 from pgan_cli.reports import json_place
+
+if TYPE_CHECKING:  # it would load all that decodes, which --help does without
+    from pgan_toolkit.storage import Place
 
 __all__ = ["ms_ssim"]
 
@@ -36,7 +39,7 @@ Examples:
 @metric_device_option
 @json_option
 def ms_ssim(
-    *, fake: Path, convention: Any, device: str, report: Path | None, quiet: bool, **reading: Any
+    *, fake: "Place", convention: Any, device: str, report: Path | None, quiet: bool, **reading: Any
 ) -> None:
     """Measure how alike the pictures of a set are: MS-SSIM of consecutive pairs.
 

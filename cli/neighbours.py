@@ -22,6 +22,7 @@ from pgan_toolkit.wording import counted
 
 if TYPE_CHECKING:
     from pgan_toolkit.evaluation.measure_neighbours import NeighbourTable
+    from pgan_toolkit.storage import Place
 
 __all__ = ["neighbours"]
 
@@ -78,8 +79,8 @@ _DRAWN = 64
 @json_option
 def neighbours(  # noqa: PLR0913 - one argument an option
     *,
-    fake: Path,
-    real: Path,
+    fake: "Place",
+    real: "Place",
     picture: Path,
     table: Path | None,
     queries: int,

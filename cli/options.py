@@ -1,12 +1,16 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:  # it would load all that decodes, which --help does without
+    from pgan_toolkit.storage import Place
+
 __all__ = [
     "FORMAT_NAMES",
+    "PLACE",
     "device_option",
     "fresh_option",
     "precision_option",
@@ -26,6 +30,26 @@ FORMAT_NAMES = (
     "lmdb",
 )
 """`pgan_toolkit.storage.FORMATS`, which --help does without: it would load all that decodes."""
+
+
+class _Place(click.ParamType):  # type: ignore[type-arg]  # click 8.2 cannot be subscripted
+    """A path on this machine, or a URL of a remote storage."""
+
+    name = "path"
+
+    def convert(
+        self,
+        value: "str | Place",
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> "Place":
+        from pgan_toolkit.storage import locate
+
+        return locate(value)
+
+
+PLACE = _Place()
+"""The type of arguments that name pictures to read or a dataset to make."""
 
 device_option = click.option(
     "--device", default="auto", show_default=True, help="Of the nets: auto, cpu, cuda or cuda:N."

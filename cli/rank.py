@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from pgan_cli.options import quiet_option, workers_option
+from pgan_cli.options import PLACE, quiet_option, workers_option
 from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import DataError, UsageError
 
 if TYPE_CHECKING:  # it would load all that decodes, which --help does without
     from pgan_toolkit.celebahq import Ranking
-    from pgan_toolkit.storage import AtomicPath
+    from pgan_toolkit.storage import AtomicPath, Place
 
 __all__ = ["rank"]
 
@@ -24,7 +24,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("pictures", nargs=-1, required=True, type=PLACE)
 @click.option(
     "--csv",
     "table",
@@ -34,7 +34,7 @@ Examples:
 @workers_option
 @quiet_option
 def rank(
-    *, pictures: tuple[Path, ...], table: Path | None, workers: int | None, quiet: bool
+    *, pictures: "tuple[Place, ...]", table: Path | None, workers: int | None, quiet: bool
 ) -> None:
     """Score the quality of any pictures, best first.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from pgan_cli.options import device_option, precision_option, quiet_option, restorer_option
+from pgan_cli.options import PLACE, device_option, precision_option, quiet_option, restorer_option
 from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import DataError, Interrupted, UsageError
@@ -20,7 +20,7 @@ from pgan_toolkit.progress import Progress, ProgressMode
 if TYPE_CHECKING:  # it would load all that decodes, which --help does without
     from pgan_toolkit.arrays import Image
     from pgan_toolkit.restoration import PrecisionChoice, Restorer, Step
-    from pgan_toolkit.storage import StoredSource
+    from pgan_toolkit.storage import Place, StoredSource
 
 __all__ = ["restore"]
 
@@ -59,7 +59,7 @@ class _Work:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("photos", type=click.Path(path_type=Path))
+@click.argument("photos", type=PLACE)
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="A folder."
 )
@@ -75,7 +75,7 @@ class _Work:
 @quiet_option
 def restore(  # noqa: PLR0913 - one an option
     *,
-    photos: Path,
+    photos: "Place",
     out: Path,
     jpeg_only: bool,
     superres_only: bool,
@@ -88,10 +88,10 @@ def restore(  # noqa: PLR0913 - one an option
 ) -> None:
     """Remove JPEG artifacts from pictures and enlarge them.
 
-    PHOTOS is a picture, or a folder, zip or HDF5 file of pictures. OUT gets a PNG file of each,
-    under the same name, which says in a text how it was made. Stopped at any moment, the same
-    command goes on: what OUT has already is left as it is. Results of other settings or of another
-    picture are told, not kept.
+    PHOTOS is a picture or a dataset of pictures, on this machine or at a URL. OUT gets a PNG file
+    of each, under the same name, which says in a text how it was made. Stopped at any moment, the
+    same command goes on: what OUT has already is left as it is. Results of other settings or of
+    another picture are told, not kept.
     """
     from pgan_toolkit.restoration import open_restorer
 
@@ -131,7 +131,7 @@ def _scale(scale: int | None, *, jpeg_only: bool, superres_only: bool) -> int:
     return factor
 
 
-def _plan(photos: Path, out: Path) -> _Work:
+def _plan(photos: "Place", out: Path) -> _Work:
     """Find the pictures; refuse an output that the pictures lie in or that lies among them."""
     from pgan_toolkit.storage import PICTURE_EXTENSIONS, open_source
 
@@ -141,13 +141,17 @@ def _plan(photos: Path, out: Path) -> _Work:
             raise UsageError(f"{photos}: would be replaced by its result; choose another --out")
         return work
     source = open_source(photos)
-    if photos.is_dir() and out.resolve().is_relative_to(photos.resolve()):
+    if isinstance(photos, Path) and _lies_in(out, photos):
         raise UsageError(f"--out {out}: lies among the pictures of {photos}; choose another folder")
     reads = {key: partial(_recorded, source, index) for index, key in enumerate(source.keys())}
     return _Work(reads, {key: str(photos / key) for key in reads}, out)
 
 
-def _picture(path: Path) -> "Image":
+def _lies_in(out: Path, photos: Path) -> bool:
+    return photos.is_dir() and out.resolve().is_relative_to(photos.resolve())
+
+
+def _picture(path: "Place") -> "Image":
     from pgan_toolkit.imaging import decode_image
     from pgan_toolkit.storage import read_file
 

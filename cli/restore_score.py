@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from pgan_cli.options import device_option, precision_option, quiet_option, restorer_option
+from pgan_cli.options import PLACE, device_option, precision_option, quiet_option, restorer_option
 from pgan_cli.reports import report_place
 from pgan_cli.terminal import echo
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # it would load all that decodes, which --help does without
     from pgan_toolkit.restoration import PrecisionChoice
     from pgan_toolkit.restoration.fidelity import Fidelity
     from pgan_toolkit.restoration.scoring import PictureScore, ScoredTask
+    from pgan_toolkit.storage import Place
 
 __all__ = ["restore_score"]
 
@@ -36,7 +37,7 @@ _CELL_WIDTH = 15
 class _Asked:
     """What is to be scored, and how."""
 
-    data: Path
+    data: "Place"
     task: "ScoredTask"
     restorer: str
     device: str
@@ -49,7 +50,7 @@ class _Asked:
 @click.option(
     "--data",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Pictures without artifacts: a folder or a dataset.",
 )
 @click.option(

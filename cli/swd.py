@@ -1,7 +1,7 @@
 """`pgan-toolkit swd`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from pgan_cli.metric_options import (
@@ -15,6 +15,9 @@ from pgan_cli.metric_options import (
 )
 from pgan_cli.metric_output import finish
 from pgan_cli.reports import json_place
+
+if TYPE_CHECKING:  # it would load all that decodes, which --help does without
+    from pgan_toolkit.storage import Place
 
 __all__ = ["swd"]
 
@@ -50,8 +53,8 @@ Examples:
 @json_option
 def swd(  # noqa: PLR0913 - one argument an option
     *,
-    real: Path,
-    fakes: tuple[Path, ...],
+    real: "Place",
+    fakes: "tuple[Place, ...]",
     repeats: int,
     bootstrap: int,
     floor: bool,

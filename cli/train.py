@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from pgan_cli.options import device_option, quiet_option
+from pgan_cli.options import PLACE, device_option, quiet_option
 from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import UsageError
 
 if TYPE_CHECKING:
+    from pgan_toolkit.storage import Place
     from reference_trainer.configuration import RunSettings
     from reference_trainer.training import RunOptions
 
@@ -30,7 +31,7 @@ Examples:
 @click.option("--preset", metavar="NAME|FILE", help="What to train; see --list-presets.")
 @click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Square pictures: a dataset of any format.  [default with --resume: as before]",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The new run's folder.")
@@ -73,7 +74,7 @@ Examples:
 def train(  # noqa: PLR0913 - one argument an option
     *,
     preset: str | None,
-    data: Path | None,
+    data: "Place | None",
     out: Path | None,
     resume: Path | None,
     checkpoint: Path | None,
@@ -132,7 +133,7 @@ def _print_presets(summaries: Mapping[str, str]) -> None:
 
 def _check(
     preset: str | None,
-    data: Path | None,
+    data: "Place | None",
     out: Path | None,
     *,
     resume: Path | None,
@@ -174,7 +175,7 @@ def _settings(preset: str | None, changes: Sequence[str], *, resume: Path | None
 
 def _print_plan(
     settings: "RunSettings",
-    data: Path | None,
+    data: "Place | None",
     out: Path | None,
     *,
     resume: Path | None,
@@ -203,7 +204,7 @@ def _print_plan(
 
 def _print_profile(
     settings: "RunSettings",
-    data: Path | None,
+    data: "Place | None",
     steps: int,
     *,
     resume: Path | None,
@@ -217,10 +218,11 @@ def _print_profile(
     _print(profile_steps(settings, data=place, steps=steps, options=options))
 
 
-def _data_of(run: Path | None) -> Path | None:
+def _data_of(run: Path | None) -> "Place | None":
+    from pgan_toolkit.storage import locate
     from reference_trainer.runs import RunFolder, read_data_facts
 
-    return None if run is None else Path(read_data_facts(RunFolder(run)).path)
+    return None if run is None else locate(read_data_facts(RunFolder(run)).path)
 
 
 def _print(text: str) -> None:
@@ -232,7 +234,7 @@ def _print(text: str) -> None:
 def _run(
     settings: "RunSettings",
     changes: Sequence[str],
-    data: Path | None,
+    data: "Place | None",
     out: Path | None,
     *,
     resume: Path | None,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
-from pgan_cli.options import quiet_option
+from pgan_cli.options import PLACE, quiet_option
 from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import UsageError
@@ -22,6 +22,7 @@ Examples:
 
 if TYPE_CHECKING:
     from pgan_toolkit.restoration.training import SuperresDegradation, TrainingSettings
+    from pgan_toolkit.storage import Place
 
 _TaskWord = Literal["jpeg", "superres"]
 
@@ -31,7 +32,7 @@ _TaskWord = Literal["jpeg", "superres"]
 @click.option(
     "--data",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Clean pictures: a dataset of any format.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The run's folder.")
@@ -75,7 +76,7 @@ _TaskWord = Literal["jpeg", "superres"]
 def train_restorer(  # noqa: PLR0913 - one a option
     *,
     task: _TaskWord,
-    data: Path,
+    data: "Place",
     out: Path,
     init: Path | None,
     behind: Path | None,

@@ -10,7 +10,9 @@ CACHE_VARIABLE = "PGAN_TOOLKIT_CACHE"
 """Environment variable that names the folder of all caches."""
 
 
-def cache_folder(kind: Literal["reals", "statistics", "weights"]) -> Path:
+def cache_folder(
+    kind: Literal["reals", "remote", "staging", "statistics", "weights"],
+) -> Path:
     """Where one kind of cached files lies: a folder of that name, which need not exist yet.
 
     It is in $PGAN_TOOLKIT_CACHE; where that is not set in $XDG_CACHE_HOME/pgan-toolkit, or else in
@@ -18,8 +20,9 @@ def cache_folder(kind: Literal["reals", "statistics", "weights"]) -> Path:
 
     Parameters
     ----------
-    kind : {"reals", "statistics", "weights"}
-        Pictures prepared for training, what metrics computed of real sets, or downloaded weights.
+    kind : {"reals", "remote", "staging", "statistics", "weights"}
+        Pictures prepared for training, copies of remote archives, what is made before it is sent to
+        a remote storage, what metrics computed of real sets, or downloaded weights.
     """
     named = os.environ.get(CACHE_VARIABLE)
     if named:

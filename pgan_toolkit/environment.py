@@ -47,6 +47,7 @@ _ESSENTIAL = {
     "torch": "torch",
     "safetensors": "safetensors",
     "click": "click",
+    "fsspec": "fsspec",
     "tqdm": "tqdm",
     "jaxtyping": "jaxtyping",
 }

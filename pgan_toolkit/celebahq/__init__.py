@@ -19,6 +19,7 @@ from pgan_toolkit.celebahq.recipe import PROFILES, Profile, render_crop
 from pgan_toolkit.celebahq.selection import Wish, select
 from pgan_toolkit.celebahq.settings import BuildSettings
 from pgan_toolkit.celebahq.summary import BuildSummary
+from pgan_toolkit.celebahq.workspace import workspace_of
 
 __all__ = [
     "PROFILES",
@@ -53,5 +54,6 @@ __all__ = [
     "read_landmarks",
     "render_crop",
     "select",
+    "workspace_of",
     "write_landmarks",
 ]

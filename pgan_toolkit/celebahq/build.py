@@ -73,6 +73,7 @@ def build_dataset(
                 _report(plan, ledger, verdicts)
                 _publish(plan, verdicts, mode)
             remove(workspace.spool)
+            remove(workspace.packed)  # what was sent to a remote storage
             summary = summarize(
                 ledger,
                 out=settings.out,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pgan_toolkit.arrays import Landmarks
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.storage.atomic import atomic_write_bytes
+from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.reading import MOST_TEXT_BYTES, read_file
 from pgan_toolkit.wording import visible
 
@@ -52,7 +53,7 @@ class LandmarkTable(Mapping[str, Landmarks]):
 
     Attributes
     ----------
-    path : Path
+    path : Path | RemotePath
         The table.
     rows : Mapping
         File name -> float32 (5, 2).
@@ -62,7 +63,7 @@ class LandmarkTable(Mapping[str, Landmarks]):
         What is odd about the table as a whole and does not stop the work.
     """
 
-    path: Path
+    path: Place
     rows: Mapping[str, Landmarks]
     problems: Mapping[str, str]
     notes: tuple[str, ...] = ()
@@ -83,12 +84,12 @@ class _Row(NamedTuple):
     values: Sequence[str | float]
 
 
-def read_landmarks(path: Path) -> LandmarkTable:
+def read_landmarks(path: Place) -> LandmarkTable:
     """Read a landmark table; its format is told by its extension, else by its first characters.
 
     Parameters
     ----------
-    path : Path
+    path : Path | RemotePath
         CelebA's text (a count, the column names, then a file name and ten numbers a line), CSV
         (columns `file` or `image_id`, `lefteye_x` ... `rightmouth_y`, in any order) or JSON
         (`{"000001.jpg": [[x, y], ...five...]}`).
@@ -212,7 +213,7 @@ def _point(position: NDArray[np.float64]) -> str:
     return f"({position[0]:.1f}, {position[1]:.1f})"
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Place) -> str:
     try:
         return read_file(path, most_bytes=MOST_TEXT_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -221,7 +222,7 @@ def _read_text(path: Path) -> str:
         ) from error
 
 
-def _format_of(path: Path, text: str) -> str:
+def _format_of(path: Place, text: str) -> str:
     extension = path.suffix.lower()
     if extension in (".csv", ".json"):
         return extension[1:]
@@ -230,7 +231,7 @@ def _format_of(path: Path, text: str) -> str:
     return "csv" if "," in text.lstrip().partition("\n")[0] else "celeba"
 
 
-def _celeba_rows(path: Path, text: str) -> Iterator[_Row]:
+def _celeba_rows(path: Place, text: str) -> Iterator[_Row]:
     lines = text.splitlines()
     first = lines[0].strip() if lines else ""
     if not first.isdecimal():
@@ -245,7 +246,7 @@ def _celeba_rows(path: Path, text: str) -> Iterator[_Row]:
     return (_Row(number, fields[0], fields[1:]) for number, fields in split if fields)
 
 
-def _csv_rows(path: Path, text: str) -> Iterator[_Row]:
+def _csv_rows(path: Place, text: str) -> Iterator[_Row]:
     reader = csv.reader(io.StringIO(text, newline=""))
     try:
         header = [name.strip() for name in next(reader, [])]
@@ -258,7 +259,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[_Row]:
         raise DataError(f"{path}, line {reader.line_num}: not CSV ({error})") from error
 
 
-def _csv_columns(path: Path, header: list[str]) -> tuple[int, list[int]]:
+def _csv_columns(path: Place, header: list[str]) -> tuple[int, list[int]]:
     file_column = next((name for name in _FILE_COLUMNS if name in header), None)
     missing = [name for name in COLUMNS if header.count(name) != 1]
     if file_column is None or missing:
@@ -269,7 +270,7 @@ def _csv_columns(path: Path, header: list[str]) -> tuple[int, list[int]]:
     return header.index(file_column), [header.index(name) for name in COLUMNS]
 
 
-def _json_rows(path: Path, text: str) -> Iterator[_Row]:
+def _json_rows(path: Place, text: str) -> Iterator[_Row]:
     expected = 'expected {"000001.jpg": [[x, y], ...five pairs...], ...}'
     try:
         # Pairs, not a dict: a name that occurs twice must be seen.
@@ -298,7 +299,7 @@ def _number_or_text(point: object) -> list[str | float]:
     return [point if isinstance(point, str) else type(point).__name__]
 
 
-def _collect(path: Path, rows: Iterable[_Row], *, stated: str | None = None) -> LandmarkTable:
+def _collect(path: Place, rows: Iterable[_Row], *, stated: str | None = None) -> LandmarkTable:
     first_seen: dict[str, int | str] = {}
     good: dict[str, list[float]] = {}
     problems: dict[str, str] = {}
@@ -328,11 +329,11 @@ def _collect(path: Path, rows: Iterable[_Row], *, stated: str | None = None) -> 
     return LandmarkTable(path, dict(zip(good, points, strict=True)), problems, notes)
 
 
-def _place(path: Path, where: int | str) -> str:
+def _place(path: Place, where: int | str) -> str:
     return f"{path}, line {where}" if isinstance(where, int) else f"{path}, {where}"
 
 
-def _count_note(path: Path, stated: str | None, found: int) -> str:
+def _count_note(path: Place, stated: str | None, found: int) -> str:
     return f"{path}: line 1 states {stated:.40} rows, {found} were found; is the file complete?"
 
 

@@ -2,19 +2,18 @@
 
 import json
 import os
-import re
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pgan_toolkit.errors import DataError, UsageError
-from pgan_toolkit.storage import FormatName, atomic_write_bytes
+from pgan_toolkit.storage import FormatName, Place, atomic_write_bytes
 from pgan_toolkit.storage.atomic import sync_to_disk
 
-__all__ = ["Output", "remove"]
+__all__ = ["MAKE_A_FILE", "Output", "made_by_others", "made_otherwise", "remove"]
 
-_MAKE_A_FILE = ("zip", "hdf5", "hdf5-multires", "numpy")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+MAKE_A_FILE = ("zip", "hdf5", "hdf5-multires", "numpy")
+"""Formats that are a file whatever it is called."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,14 @@ class Output:
         Raises
         ------
         UsageError
-            The path cannot be renamed onto: a URL, a link, a mount point, a folder in place of a
-            file.
+            The path cannot be renamed onto: a link, a mount point, a folder in place of a file.
         """
         reason = ""
-        if _URL.match(str(self.path)):
-            reason = "only local paths are supported in this version"
-        elif self.path.is_symlink():
+        if self.path.is_symlink():
             reason = "is a link; name the place that it leads to"
         elif self.path.is_mount():
             reason = "is a mount point; name a folder in it"
-        elif self.path.is_dir() and format_name in _MAKE_A_FILE:
+        elif self.path.is_dir() and format_name in MAKE_A_FILE:
             reason = f"is a folder, and --format {format_name} makes a file; choose another name"
         if reason:
             raise UsageError(f"--out {self.path}: {reason}")
@@ -80,16 +76,9 @@ class Output:
             return False
         made = self._made()
         if made is None:
-            raise DataError(
-                f"{self.path}: exists and was not made by this build; "
-                "choose another --out, or move it away"
-            )
+            raise made_by_others(self.path)
         if made.selection != selection:
-            raise DataError(
-                f"{self.path}: is finished, with other settings: "
-                f"{_changes(made.selection, selection)}. Choose another --out, move it away to "
-                "choose anew from the same scores, or use --fresh to begin anew"
-            )
+            raise made_otherwise(self.path, made.selection, selection)
         found = self._pictures()
         if found not in (None, made.pictures):
             raise DataError(
@@ -155,6 +144,21 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def made_by_others(path: Place) -> DataError:
+    """Make the error for an output that this build did not make."""
+    return DataError(
+        f"{path}: exists and was not made by this build; choose another --out, or move it away"
+    )
+
+
+def made_otherwise(path: Place, before: dict[str, object], now: dict[str, object]) -> DataError:
+    """Make the error for an output of another selection."""
+    return DataError(
+        f"{path}: is finished, with other settings: {_changes(before, now)}. Choose another --out, "
+        "move it away to choose anew from the same scores, or use --fresh to begin anew"
+    )
 
 
 def _changes(before: dict[str, object], now: dict[str, object]) -> str:

@@ -15,7 +15,8 @@ from typing import Literal
 from pgan_toolkit.arrays import Landmarks
 from pgan_toolkit.celebahq.landmarks import LandmarkTable, read_landmarks
 from pgan_toolkit.errors import DataError
-from pgan_toolkit.storage import PICTURE_EXTENSIONS
+from pgan_toolkit.storage import PICTURE_EXTENSIONS, Place, RemotePath
+from pgan_toolkit.storage.folder import list_files
 
 __all__ = [
     "TABLE_NAMES",
@@ -26,7 +27,7 @@ __all__ = [
     "key_of",
 ]
 
-LandmarkChoice = Literal["annotations", "detect"] | Path
+LandmarkChoice = Literal["annotations", "detect"] | Path | RemotePath
 """Where landmarks come from: a table found in the source, the detector, or a table by name."""
 
 TABLE_NAMES = ("list_landmarks_celeba.txt", "landmarks.txt", "landmarks.csv", "landmarks.json")
@@ -53,7 +54,7 @@ class Photograph:
     ----------
     key : str
         Path below the folder of pictures without the extension, "/" between folders.
-    path : Path
+    path : Path | RemotePath
         The file; for a row without a picture, where it was expected.
     landmarks : Landmarks | None
         float32 (5, 2), or None if they are to be detected or there is a problem.
@@ -62,7 +63,7 @@ class Photograph:
     """
 
     key: str
-    path: Path
+    path: Place
     landmarks: Landmarks | None = None
     problem: str | None = None
 
@@ -73,9 +74,9 @@ class PhotographSet:
 
     Attributes
     ----------
-    folder : Path
+    folder : Path | RemotePath
         Where the pictures are.
-    table : Path | None
+    table : Path | RemotePath | None
         The landmark table; None if landmarks are to be detected.
     photographs : tuple of Photograph
         Sorted by key. Those with a `problem` are to be recorded as failed.
@@ -85,8 +86,8 @@ class PhotographSet:
         What the user should see but need not stop the work.
     """
 
-    folder: Path
-    table: Path | None
+    folder: Place
+    table: Place | None
     photographs: tuple[Photograph, ...]
     without_picture: tuple[str, ...] = ()
     without_row: tuple[str, ...] = ()
@@ -114,7 +115,7 @@ def _extension(file: str) -> str:
     return "." + file.rpartition(".")[2].lower()
 
 
-def find_photographs(src: Path, *, landmarks: LandmarkChoice = "annotations") -> PhotographSet:
+def find_photographs(src: Place, *, landmarks: LandmarkChoice = "annotations") -> PhotographSet:
     """Find the photographs below a folder and pair them with their landmarks.
 
     Pictures are taken from `src/img_celeba` or `src/Img/img_celeba` if there is one, else from
@@ -123,7 +124,7 @@ def find_photographs(src: Path, *, landmarks: LandmarkChoice = "annotations") ->
 
     Parameters
     ----------
-    src : Path
+    src : Path | RemotePath
         A copy of CelebA in the wild, or any folder of photographs.
     landmarks : "annotations", "detect" or Path
         Look for a table (`TABLE_NAMES`, in `src`, `src/Anno` and the folder of pictures), detect
@@ -150,18 +151,20 @@ def find_photographs(src: Path, *, landmarks: LandmarkChoice = "annotations") ->
         raise _no_pictures(src, folder, notes)
     _refuse_aligned_pictures(src, folder, pictures)
     if landmarks == "detect":
-        found = tuple(Photograph(key, Path(path)) for key, path in sorted(pictures.items()))
+        found = tuple(
+            Photograph(key, _placed(folder, path)) for key, path in sorted(pictures.items())
+        )
         return PhotographSet(folder, None, found, notes=notes)
     table = read_landmarks(_find_table(src, folder, landmarks))
     return _paired(folder, pictures, table, notes)
 
 
-def _list_pictures(folder: Path) -> tuple[dict[str, str], tuple[str, ...]]:
+def _list_pictures(folder: Place) -> tuple[dict[str, str], tuple[str, ...]]:
     """Key -> path of every picture, and a note on the files that are none."""
     pictures: dict[str, str] = {}
     others: Counter[str] = Counter()
-    root = len(os.path.join(folder, ""))  # noqa: PTH118 - keeps a trailing separator
-    for path in _walk(str(folder)):
+    root = len(os.path.join(str(folder), ""))  # noqa: PTH118 - keeps a trailing separator
+    for path in _walk(folder):
         name = path[root:]
         if _extension(name) not in PICTURE_EXTENSIONS:
             others[_extension(name) if "." in name else "no extension"] += 1
@@ -178,7 +181,29 @@ def _list_pictures(folder: Path) -> tuple[dict[str, str], tuple[str, ...]]:
     return pictures, _note_on_others(folder, +others)
 
 
-def _walk(folder: str) -> Iterator[str]:
+def _walk(folder: Place) -> Iterator[str]:
+    """Give the paths of all files that are not hidden, in folders that are not."""
+    if not isinstance(folder, RemotePath):
+        yield from _walk_here(str(folder))
+        return
+    for name in sorted(list_files(folder)):
+        if not name.rpartition("/")[2].startswith("."):
+            yield str(folder / name)
+
+
+def _placed(folder: Place, path: str) -> Place:
+    """Return the place of a file that was found in a folder."""
+    return Path(path) if isinstance(folder, Path) else folder / _below(folder, path)
+
+
+def _below(folder: Place, path: str) -> str:
+    """Return the name of a file below a folder."""
+    if isinstance(folder, Path):
+        return os.path.relpath(path, folder)
+    return path[len(str(folder)) + 1 :]
+
+
+def _walk_here(folder: str) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
             ordered = sorted(entries, key=lambda entry: entry.name)
@@ -191,19 +216,19 @@ def _walk(folder: str) -> Iterator[str]:
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path)
+            yield from _walk_here(entry.path)
         else:
             yield entry.path
 
 
-def _note_on_others(folder: Path, others: Counter[str]) -> tuple[str, ...]:
+def _note_on_others(folder: Place, others: Counter[str]) -> tuple[str, ...]:
     if not others:
         return ()
     kinds = ", ".join(f"{count} {extension}" for extension, count in others.most_common(5))
     return (f"{folder}: {others.total()} files are no pictures by their extension ({kinds})",)
 
 
-def _no_pictures(src: Path, folder: Path, notes: tuple[str, ...]) -> DataError:
+def _no_pictures(src: Place, folder: Place, notes: tuple[str, ...]) -> DataError:
     packed = _packed_archive(src)
     if packed is not None:
         return DataError(_how_to_unpack(src, packed))
@@ -211,7 +236,7 @@ def _no_pictures(src: Path, folder: Path, notes: tuple[str, ...]) -> DataError:
     return DataError(f"{found}; expected photographs: {', '.join(sorted(PICTURE_EXTENSIONS))}")
 
 
-def _packed_archive(src: Path) -> Path | None:
+def _packed_archive(src: Place) -> Place | None:
     """The folder that holds CelebA's packed photographs, or None."""
     for name in _ARCHIVE_FOLDERS:
         if (src / name).is_dir() and any((src / name).glob(f"{_ARCHIVE}.[0-9][0-9][0-9]")):
@@ -219,9 +244,14 @@ def _packed_archive(src: Path) -> Path | None:
     return None
 
 
-def _how_to_unpack(src: Path, folder: Path) -> str:
+def _how_to_unpack(src: Place, folder: Place) -> str:
     names = [f"{_ARCHIVE}.{number:03d}" for number in range(1, _ARCHIVE_PARTS + 1)]
     missing = [name for name in names if not (folder / name).is_file()]
+    if isinstance(src, RemotePath):
+        return (
+            f"{folder}: the photographs are still packed in {_ARCHIVE}.001 and so on; copy them to "
+            "a machine, unpack them there, and store the folder img_celeba"
+        )
     command = shlex.join(["7z", "x", f"-o{src}", str(folder / names[0])])
     message = f"{folder}: the photographs are still packed in {_ARCHIVE}.001 and so on. "
     if missing:
@@ -235,7 +265,7 @@ def _how_to_unpack(src: Path, folder: Path) -> str:
     )
 
 
-def _refuse_aligned_pictures(src: Path, folder: Path, pictures: Mapping[str, str]) -> None:
+def _refuse_aligned_pictures(src: Place, folder: Place, pictures: Mapping[str, str]) -> None:
     if folder != src:
         return
     names = {name.rsplit("/", maxsplit=1)[-1] for name in _ALIGNED_FOLDERS}
@@ -243,8 +273,8 @@ def _refuse_aligned_pictures(src: Path, folder: Path, pictures: Mapping[str, str
         raise DataError(f"{folder}: only img_align_celeba is here; {_ALIGNED_EXPLANATION}")
 
 
-def _find_table(src: Path, folder: Path, choice: LandmarkChoice) -> Path:
-    if isinstance(choice, Path):
+def _find_table(src: Place, folder: Place, choice: LandmarkChoice) -> Place:
+    if not isinstance(choice, str):
         if choice.stem == _ALIGNED_TABLE:
             raise DataError(f"{choice}: {_ALIGNED_EXPLANATION}")
         return choice
@@ -266,7 +296,7 @@ def _find_table(src: Path, folder: Path, choice: LandmarkChoice) -> Path:
 
 
 def _paired(
-    folder: Path, pictures: Mapping[str, str], table: LandmarkTable, notes: tuple[str, ...]
+    folder: Place, pictures: Mapping[str, str], table: LandmarkTable, notes: tuple[str, ...]
 ) -> PhotographSet:
     rows, problems = _by_key(table)
     both = pictures.keys() & (rows.keys() | problems.keys())
@@ -275,7 +305,7 @@ def _paired(
         raise DataError(
             f"{table.path}: none of its {len(rows) + len(problems)} rows names any of the "
             f"{len(pictures)} pictures in {folder}; the first row is {row!r}, the first picture "
-            f"{os.path.relpath(min(pictures.values()), folder)!r}"
+            f"{_below(folder, min(pictures.values()))!r}"
         )
     found = []
     for key in sorted(pictures.keys() | rows.keys() | problems.keys()):
@@ -286,7 +316,7 @@ def _paired(
             problem = f"no picture: {table.path} has a row for it, {folder} has no such file"
         elif points is None and problem is None:
             problem = f"no landmarks: {table.path} has no row for it"
-        found.append(Photograph(key, Path(picture), points, problem))
+        found.append(Photograph(key, _placed(folder, picture), points, problem))
     without_picture = tuple(item.key for item in found if item.key not in pictures)
     without_row = tuple(sorted(pictures.keys() - rows.keys() - problems.keys()))
     return PhotographSet(

@@ -13,6 +13,7 @@ from pgan_toolkit.celebahq.settings import BuildSettings
 from pgan_toolkit.celebahq.work import WorkerSettings, failed_row
 from pgan_toolkit.celebahq.workspace import Workspace
 from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.storage import Place
 from pgan_toolkit.storage.keys import KeyRegister
 
 __all__ = ["BuildPlan", "plan_build"]
@@ -59,6 +60,7 @@ class BuildPlan:
         DataError
             The ledger was begun with other settings.
         """
+        self._claim_place(ledger)
         facts = self.settings.scoring_facts(self.source.table)
         before = ledger.fact("settings")
         if before is None:
@@ -74,6 +76,19 @@ class BuildPlan:
             raise DataError(
                 f"{self.workspace.ledger}: begun with other settings: {'; '.join(changed)}. "
                 "Use the same to go on, another --out, or --fresh to begin anew"
+            )
+
+    def _claim_place(self, ledger: Ledger) -> None:
+        """Refuse the workspace of another remote output of the same name."""
+        if isinstance(self.settings.out, Path):
+            return
+        out, before = str(self.settings.out), ledger.fact("out")
+        if before is None:
+            ledger.set_fact("out", out)
+        elif before != out:
+            raise DataError(
+                f"{self.workspace.folder}: is the workspace of {before}; build {out} in another "
+                "folder, or move this away"
             )
 
     def done_before(self) -> int | None:
@@ -146,11 +161,17 @@ def plan_build(settings: BuildSettings) -> BuildPlan:
 
 
 def _refuse_output_among_photographs(settings: BuildSettings, source: PhotographSet) -> None:
-    if settings.out.resolve().is_relative_to(source.folder.resolve()):
+    if _lies_in(settings.out.resolve(), source.folder.resolve()):
         raise UsageError(
             f"{settings.out}: lies among the photographs of {source.folder}, where the next build "
             "would find it; choose an --out outside"
         )
+
+
+def _lies_in(place: Place, folder: Place) -> bool:
+    if isinstance(place, Path):
+        return isinstance(folder, Path) and place.is_relative_to(folder)
+    return place.is_relative_to(folder)
 
 
 def _restricted(source: PhotographSet, order: Sequence[str]) -> PhotographSet:

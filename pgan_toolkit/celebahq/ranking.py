@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from pgan_toolkit.arrays import Image
@@ -16,7 +15,7 @@ from pgan_toolkit.engines import ordered_map
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import decode_image, limit_threads
 from pgan_toolkit.progress import Progress, ProgressMode
-from pgan_toolkit.storage import PICTURE_EXTENSIONS, StoredSource, open_source, read_file
+from pgan_toolkit.storage import PICTURE_EXTENSIONS, Place, StoredSource, open_source, read_file
 from pgan_toolkit.wording import spreadsheet_text
 
 __all__ = ["Ranking", "ScoredPicture", "UnreadablePicture", "rank_pictures"]
@@ -61,13 +60,13 @@ class Ranking:
 
 
 def rank_pictures(
-    paths: Sequence[Path], *, workers: int = 1, mode: ProgressMode = "auto"
+    paths: Sequence[Place], *, workers: int = 1, mode: ProgressMode = "auto"
 ) -> Ranking:
     """Score pictures and order them, best first; equal scores by name.
 
     Parameters
     ----------
-    paths : Sequence[Path]
+    paths : Sequence[Place]
         Picture files, folders and datasets.
     workers : int
         Processes.
@@ -116,7 +115,7 @@ class _Item(NamedTuple):
 class _Reader:
     """The opened sources; a None among them is a picture by itself."""
 
-    def __init__(self, paths: tuple[Path, ...], sources: tuple[StoredSource | None, ...]) -> None:
+    def __init__(self, paths: tuple[Place, ...], sources: tuple[StoredSource | None, ...]) -> None:
         limit_threads(1)
         self._paths, self._sources = paths, sources
 
@@ -140,7 +139,7 @@ def _measure(reader: _Reader, item: _Item) -> ScoredPicture | UnreadablePicture:
         return UnreadablePicture(name, reason if name in reason else f"{name}: {reason}")
 
 
-def _lost(paths: tuple[Path, ...], item: _Item) -> UnreadablePicture:
+def _lost(paths: tuple[Place, ...], item: _Item) -> UnreadablePicture:
     name = _escaped(f"{paths[item.source]} [{item.number}]")
     reason = "its worker died twice (out of memory, or a crash in a library)"
     return UnreadablePicture(name, f"{name}: {reason}")
@@ -150,5 +149,5 @@ def _escaped(text: str) -> str:
     return text if text.isascii() else os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
-def _is_picture(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in PICTURE_EXTENSIONS
+def _is_picture(path: Place) -> bool:
+    return path.suffix.lower() in PICTURE_EXTENSIONS and path.is_file()

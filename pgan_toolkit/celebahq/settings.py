@@ -11,12 +11,19 @@ from pgan_toolkit.celebahq.detection import find_predictor
 from pgan_toolkit.celebahq.photographs import LandmarkChoice, key_of
 from pgan_toolkit.celebahq.recipe import Profile
 from pgan_toolkit.celebahq.selection import Wish
-from pgan_toolkit.digests import file_digest
+from pgan_toolkit.digests import bytes_digest, file_digest
 from pgan_toolkit.engines import available_cores
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.imaging import pixel_library_versions
 from pgan_toolkit.restoration import PrecisionChoice, Restorer, open_restorer, resolve_choices
-from pgan_toolkit.storage import FORMATS, FormatName, guess_format
+from pgan_toolkit.storage import (
+    FORMATS,
+    FormatName,
+    Place,
+    RemotePath,
+    guess_format,
+    locate,
+)
 from pgan_toolkit.storage.manifests import celeba_hq_list
 from pgan_toolkit.storage.reading import MOST_TEXT_BYTES, read_file
 
@@ -26,7 +33,7 @@ PAPER_COUNT = 30_000
 """Pictures in CelebA-HQ."""
 
 FaceChoice = Literal["largest", "every"]
-SelectChoice = Literal["ranked", "official", "all"] | Path
+SelectChoice = Literal["ranked", "official", "all"] | Path | RemotePath
 """Best first, the published list, everything, or a file of keys."""
 
 _KEY_HEADERS = ("key", "file", "name")
@@ -41,11 +48,11 @@ class BuildSettings:
 
     Attributes
     ----------
-    src, out : Path
+    src, out : Path | RemotePath
         The folder of photographs, and the dataset to make.
     profile : str
         "paper" or "official".
-    select : "ranked", "official", "all" or Path
+    select : "ranked", "official", "all" or a place
         What to keep.
     count : int | None
         How many at most; None: 30,000 where ranked, otherwise all.
@@ -53,7 +60,7 @@ class BuildSettings:
         Side of a picture, pixels: a multiple of 4, at least 64.
     format : str | None
         A format of `pgan_toolkit.storage`; None goes by the output's name.
-    landmarks : "annotations", "detect" or Path
+    landmarks : "annotations", "detect" or a place
         Where landmarks come from.
     faces : "largest" or "every"
         Which detected faces to use.
@@ -72,8 +79,8 @@ class BuildSettings:
         Stop when more photographs than this have failed; None for no bound.
     """
 
-    src: Path
-    out: Path
+    src: Place
+    out: Place
     profile: str = "paper"
     select: SelectChoice = "ranked"
     count: int | None = None
@@ -89,9 +96,10 @@ class BuildSettings:
     max_failures: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("src", "out", "predictor"):
-            if isinstance(value := getattr(self, name), str):
-                object.__setattr__(self, name, Path(value))
+        for name in ("src", "out"):
+            object.__setattr__(self, name, locate(getattr(self, name)))
+        if self.predictor is not None:
+            object.__setattr__(self, "predictor", Path(self.predictor))
         object.__setattr__(self, "select", _word_or_file("--select", self.select, _SELECT_WORDS))
         landmarks = _word_or_file("--landmarks", self.landmarks, _LANDMARK_WORDS)
         object.__setattr__(self, "landmarks", landmarks)
@@ -149,12 +157,12 @@ class BuildSettings:
             return Wish(count=self.limit)
         return Wish(count=self.limit, order=tuple(self._listed()[: self.limit]))
 
-    def scoring_facts(self, table: Path | None) -> dict[str, object]:
+    def scoring_facts(self, table: Place | None) -> dict[str, object]:
         """What scores and crops depend on: a build goes on only with the same.
 
         Parameters
         ----------
-        table : Path | None
+        table : Path | RemotePath | None
             The landmark table that was found.
         """
         detecting = self.landmarks == "detect"
@@ -164,7 +172,7 @@ class BuildSettings:
             "profile": self.profile,
             "size": self.size,
             "restorer": self.open_restorer().identity,
-            "landmarks": "detect" if detecting else f"sha256:{file_digest(_known(table))}",
+            "landmarks": "detect" if detecting else _digest_of(_known(table)),
             "faces": self.faces if detecting else "annotated",
             "predictor": file_digest(find_predictor(self.predictor)) if detecting else "none",
             "libraries": {**pixel_library_versions(), "NumPy": np.__version__},
@@ -186,11 +194,11 @@ class BuildSettings:
     def selection_facts(self) -> dict[str, object]:
         """What the output depends on besides scores and crops."""
         select = self.select
-        named = f"sha256:{file_digest(select)}" if isinstance(select, Path) else select
+        named = select if isinstance(select, str) else _digest_of(select)
         return {"select": named, "count": self.limit, "format": self.output_format}
 
     def _listed(self) -> list[str]:
-        if isinstance(self.select, Path):
+        if not isinstance(self.select, str):
             return _read_keys(self.select)
         return [key_of(pick.orig_file) for pick in celeba_hq_list()]
 
@@ -203,18 +211,22 @@ def _require(fine: bool, option: str, value: object, expected: str) -> None:
 def _word_or_file(option: str, value: object, words: tuple[str, ...]) -> object:
     if value in words:
         return value
-    path = Path(str(value))
+    path = locate(value if isinstance(value, (Path, RemotePath)) else str(value))
     _require(path.is_file(), option, value, f"{', '.join(words)}, or a file that exists")
     return path
 
 
-def _known(table: Path | None) -> Path:
+def _digest_of(place: Place) -> str:
+    return f"sha256:{bytes_digest(read_file(place))}"
+
+
+def _known(table: Place | None) -> Place:
     if table is None:
         raise DataError("no landmark table was found; name one with --landmarks FILE")
     return table
 
 
-def _read_keys(path: Path) -> list[str]:
+def _read_keys(path: Place) -> list[str]:
     """Keys or file names: the first column; empty lines, # comments and a header are skipped."""
     try:
         text = read_file(path, most_bytes=MOST_TEXT_BYTES).decode("utf-8-sig")

@@ -22,7 +22,7 @@ from pgan_toolkit.imaging import (
     encode_png,
     shrink_to_fit,
 )
-from pgan_toolkit.storage import atomic_write_bytes, read_file
+from pgan_toolkit.storage import Place, atomic_write_bytes, read_file
 
 __all__ = ["write_contact_sheet"]
 
@@ -51,7 +51,7 @@ _GROUPS = (
 class _Entry(NamedTuple):
     verdict: Verdict
     row: Row
-    path: Path
+    path: Place
 
 
 def write_contact_sheet(
@@ -59,7 +59,7 @@ def write_contact_sheet(
     *,
     verdicts: Sequence[Verdict],
     row_of: Callable[[str], Row],
-    photographs: Mapping[str, Path],
+    photographs: Mapping[str, Place],
     worker: Worker,
     threads: int,
 ) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pgan_toolkit.celebahq.ledger import Ledger
-from pgan_toolkit.storage import AtomicPath
+from pgan_toolkit.storage import AtomicPath, Place
 from pgan_toolkit.wording import spreadsheet_text
 
 __all__ = ["BuildSummary", "summarize", "write_table"]
@@ -84,7 +84,7 @@ class BuildSummary:
 
 
 def summarize(
-    ledger: Ledger, *, out: Path, photographs: int, resumed: int, asked: int | None, wall: float
+    ledger: Ledger, *, out: Place, photographs: int, resumed: int, asked: int | None, wall: float
 ) -> BuildSummary:
     """Count what the ledger holds.
 
@@ -92,7 +92,7 @@ def summarize(
     ----------
     ledger : Ledger
         With its verdicts.
-    out : Path
+    out : Path | RemotePath
         The dataset.
     photographs, resumed : int
         How many there are, and how many were done before this run.

@@ -22,7 +22,7 @@ from pgan_toolkit.digests import pixel_digest
 from pgan_toolkit.errors import DataError, SetupError
 from pgan_toolkit.imaging import decode_image, encode_png, limit_threads
 from pgan_toolkit.restoration import PrecisionChoice, open_restorer
-from pgan_toolkit.storage import atomic_write_bytes, read_file
+from pgan_toolkit.storage import Place, RemotePath, atomic_write_bytes, read_file
 
 __all__ = ["Render", "Worker", "WorkerSettings", "failed_row", "render_face", "score_photograph"]
 
@@ -33,7 +33,7 @@ class WorkerSettings:
 
     Attributes
     ----------
-    source : Path
+    source : Path | RemotePath
         The folder of photographs.
     profile, restorer, device, precision : str
         Names.
@@ -49,7 +49,7 @@ class WorkerSettings:
         Write every crop as it is scored: the selection will hardly leave one out.
     """
 
-    source: Path
+    source: Place
     profile: str
     restorer: str
     device: str
@@ -70,7 +70,7 @@ class Render:
     """A face that was selected: its row, and where its photograph is."""
 
     row: Row
-    path: Path
+    path: Place
 
 
 _LOST = {errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -102,7 +102,7 @@ class Worker:
         )
         self._detector = FaceDetector(settings.predictor) if settings.faces else None
 
-    def decode(self, path: Path) -> Image:
+    def decode(self, path: Place) -> Image:
         """Read a photograph; raise DataError if it cannot be read."""
         try:
             # Annotations were made on the pixels as stored; a detector needs upright faces.
@@ -205,8 +205,10 @@ def _file_of(photograph: Photograph) -> str:
     return _one_line((PurePosixPath(photograph.key).parent / photograph.path.name).as_posix())
 
 
-def _has_entries(folder: Path) -> bool:
+def _has_entries(folder: Place) -> bool:
     """Whether a folder is there and not empty, as the place of an unmounted disk is."""
+    if isinstance(folder, RemotePath):
+        return folder.is_dir()
     try:
         with os.scandir(folder) as entries:
             return any(entries)

@@ -7,18 +7,21 @@ from pathlib import Path
 
 from pgan_toolkit.celebahq.ledger import remove_ledger
 from pgan_toolkit.celebahq.output import Output, remove
+from pgan_toolkit.celebahq.remote_output import RemoteOutput
 from pgan_toolkit.errors import UsageError
-from pgan_toolkit.storage import lock_file
+from pgan_toolkit.storage import Place, lock_file
 
-__all__ = ["Workspace"]
+__all__ = ["Workspace", "workspace_of"]
 
 
 class Workspace:
-    """`OUT.build/` beside OUT: the ledger, finished crops, the reports, and the lock.
+    """`OUT.build/`: the ledger, finished crops, the reports, and the lock.
+
+    It is beside OUT; where that is remote, in the folder in which the program was started.
 
     Attributes
     ----------
-    output : Output
+    output : Output | RemoteOutput
         The dataset.
     folder : Path
         The workspace.
@@ -35,10 +38,10 @@ class Workspace:
         OUT does not end in a name.
     """
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Place) -> None:
         if out.name in ("", ".."):
             raise UsageError(f"--out {out}: expected the name of a file or folder to make")
-        self.folder = out.with_name(f"{out.name}.build")
+        self.folder = workspace_of(out)
         self.ledger = self.folder / "ledger.sqlite"
         self.table = self.folder / "photographs.csv"
         self.summary = self.folder / "summary.json"
@@ -48,7 +51,11 @@ class Workspace:
         self._lock = self.folder / "lock"
         self._trash = self.folder / "trash"
         self._record = self.folder / "output.json"
-        self.output = Output(out, record=self._record)
+        self.output = (
+            Output(out, record=self._record)
+            if isinstance(out, Path)
+            else RemoteOutput(out, record=self._record)
+        )
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -116,3 +123,17 @@ class Workspace:
         remove(self._trash)
         for path in self.folder.glob(".*.partial"):
             remove(path)
+
+
+def workspace_of(out: Place) -> Path:
+    """Return the workspace of an output: beside it, of a remote one in the current folder.
+
+    The ledger and its locks need a disk of this machine.
+
+    Parameters
+    ----------
+    out : Path | RemotePath
+        The dataset that is made.
+    """
+    beside = out if isinstance(out, Path) else Path.cwd() / out.name
+    return beside.with_name(f"{out.name}.build")

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.imaging import pixel_library_versions
 from pgan_toolkit.metrics.result import Result
+from pgan_toolkit.storage import Place, locate
 from pgan_toolkit.storage.encodings import loss_of
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-def require_distinct(paths: Sequence[Path]) -> None:
+def require_distinct(paths: Sequence[Place]) -> None:
     """Refuse a set that is given twice.
 
     Raises
@@ -30,9 +30,9 @@ def require_distinct(paths: Sequence[Path]) -> None:
     UsageError
         Two paths lead to the same place.
     """
-    seen: dict[Path, Path] = {}
+    seen: dict[Place, Place] = {}
     for path in paths:
-        place = path.expanduser().resolve()
+        place = locate(path).resolve()
         if place in seen:
             also = "" if seen[place] == path else f" (as {seen[place]})"
             raise UsageError(f"{path}: given twice{also}; name each set once")

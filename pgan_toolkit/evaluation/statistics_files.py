@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.metrics.gaussian import Gaussian
 from pgan_toolkit.storage import AtomicPath
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.npz_members import find_arrays, member_names
 
 __all__ = ["StoredStatistics", "read_statistics", "write_statistics"]
@@ -117,7 +118,7 @@ def read_statistics(path: Path) -> StoredStatistics:
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     # What else a file holds stays there: some hold the images too.
     path.stat()  # an OSError where there is no such file
-    found = find_arrays(path, only=(*_MOMENTS, *_OURS))
+    found = find_arrays(Archive(path), only=(*_MOMENTS, *_OURS))
     if any(array.of_npy for array in found.values()):
         raise DataError(f"{path}: a single array; expected an .npz file of mu and sigma")
     _require_moments(path, found.keys())
@@ -136,7 +137,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
 def _require_moments(path: Path, names: Container[str]) -> None:
     missing = [name for name in _MOMENTS if name not in names]
     if missing:
-        held = ", ".join(name.removesuffix(".npy") for name in member_names(path))
+        held = ", ".join(name.removesuffix(".npy") for name in member_names(Archive(path)))
         raise DataError(
             f"{path}: no {' and no '.join(missing)} among {held or 'nothing'}; "
             "expected mu (D,) and sigma (D, D), as pytorch-fid, clean-fid and this toolkit "

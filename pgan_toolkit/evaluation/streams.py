@@ -26,7 +26,7 @@ from pgan_toolkit.evaluation.choices import choose_images, draw_order
 from pgan_toolkit.evaluation.content import Identity, PictureReader, set_digest
 from pgan_toolkit.metrics.images import ImageBatch
 from pgan_toolkit.progress import Progress, ProgressMode
-from pgan_toolkit.storage import ImageSource, StoredSource, open_source
+from pgan_toolkit.storage import ImageSource, Place, RemotePath, StoredSource, open_source
 from pgan_toolkit.storage.encodings import loss_of
 from pgan_toolkit.wording import counted
 
@@ -92,7 +92,7 @@ class ImageStream:
 
     Parameters
     ----------
-    source : ImageSource | Path | str
+    source : ImageSource | Path | RemotePath | str
         The set, or what `open_source` opens.
     settings : StreamSettings
         How to read it.
@@ -117,9 +117,9 @@ class ImageStream:
     """
 
     def __init__(
-        self, source: ImageSource | Path | str, settings: StreamSettings | None = None
+        self, source: ImageSource | Place | str, settings: StreamSettings | None = None
     ) -> None:
-        self.source = open_source(source) if isinstance(source, (Path, str)) else source
+        self.source = open_source(source) if isinstance(source, (Path, RemotePath, str)) else source
         self.settings = settings or StreamSettings()
         if not len(self.source):
             raise DataError(f"{self.path}: holds no pictures")

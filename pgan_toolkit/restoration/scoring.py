@@ -36,7 +36,7 @@ from pgan_toolkit.imaging import (
 )
 from pgan_toolkit.restoration.fidelity import BANDS, Fidelity, compare
 from pgan_toolkit.restoration.restorer import Restorer
-from pgan_toolkit.storage import PICTURE_EXTENSIONS, ImageSource, StoredSource, read_file
+from pgan_toolkit.storage import ImageSource, StoredSource
 
 __all__ = [
     "DEFAULT_QUALITIES",
@@ -160,16 +160,11 @@ def stored_in_colour(source: StoredSource) -> frozenset[str]:
     """
     if source.format != "folder":
         return frozenset()
-    keys = set(source.keys())
-    files = {
-        path.relative_to(source.path).with_suffix("").as_posix(): path
-        for path in source.path.rglob("*")
-        if path.suffix.lower() in PICTURE_EXTENSIONS
-    }
     return frozenset(
         key
-        for key, path in files.items()
-        if key in keys and not stored_grey(read_file(path), name=str(path))
+        for index, key in enumerate(source.keys())
+        if (data := source.encoded(index)) is not None
+        and not stored_grey(data, name=source.name(index))
     )
 
 

@@ -12,8 +12,10 @@ from pgan_toolkit.storage.formats import (
 )
 from pgan_toolkit.storage.keys import LABELS_FILE, PICTURE_EXTENSIONS, check_key
 from pgan_toolkit.storage.locking import lock_file
+from pgan_toolkit.storage.places import Place, locate
 from pgan_toolkit.storage.reading import read_file
 from pgan_toolkit.storage.records import ImageSink, ImageSource, Record
+from pgan_toolkit.storage.remote import RemotePath, RemoteStatus
 
 __all__ = [
     "FORMATS",
@@ -24,13 +26,17 @@ __all__ = [
     "ImageSink",
     "ImageSource",
     "PictureInfo",
+    "Place",
     "Record",
+    "RemotePath",
+    "RemoteStatus",
     "StoredSink",
     "StoredSource",
     "atomic_write_bytes",
     "check_key",
     "convert",
     "guess_format",
+    "locate",
     "lock_file",
     "open_sink",
     "open_source",

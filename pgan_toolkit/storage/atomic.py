@@ -26,6 +26,7 @@ from types import TracebackType
 from typing import Literal
 
 from pgan_toolkit.errors import UsageError
+from pgan_toolkit.storage.remote.urls import is_url
 
 __all__ = ["AtomicPath", "atomic_write_bytes", "put_back", "sync_to_disk"]
 
@@ -54,6 +55,7 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
     OSError
         The disk is full or the folder cannot be written to; the old file is then untouched.
     """
+    _refuse_url(path)
     _refuse_special(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _sibling(path, _PARTIAL)
@@ -118,6 +120,7 @@ class AtomicPath:
     def __init__(
         self, path: Path, *, kind: Literal["file", "folder"] = "file", overwrite: bool = False
     ) -> None:
+        _refuse_url(path)
         self.path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a link
         self.overwrite = overwrite
         put_back(self.path)
@@ -233,6 +236,12 @@ def _refuse_special(path: Path) -> None:
         raise UsageError(
             f"{path}: is a device, a pipe or an open stream, which cannot be replaced; name a file"
         )
+
+
+def _refuse_url(path: Path) -> None:
+    """Refuse a URL where only a file can be written: it would become a folder called "s3:"."""
+    if is_url(str(path)):
+        raise UsageError(f"{path}: is a URL, and this is written to this machine alone")
 
 
 def _is_stream(status: os.stat_result, handle: int) -> bool:

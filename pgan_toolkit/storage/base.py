@@ -4,7 +4,6 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Literal, final
 
@@ -13,7 +12,10 @@ from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.storage.atomic import AtomicPath
 from pgan_toolkit.storage.keys import KeyRegister
 from pgan_toolkit.storage.labels import check_label
+from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.records import Record
+from pgan_toolkit.storage.remote.paths import RemotePath
+from pgan_toolkit.storage.remote.uploads import RemoteTarget
 
 __all__ = ["PictureInfo", "StoredSink", "StoredSource", "check_png"]
 
@@ -41,13 +43,13 @@ class PictureInfo:
 
 
 class StoredSource(ABC):
-    """A data set on this machine's disk; an `ImageSource` that can also be inspected.
+    """A data set in files; an `ImageSource` that can also be inspected.
 
     It is picklable and may be used after a fork: every process opens its own file handle.
 
     Attributes
     ----------
-    path : Path
+    path : Path | RemotePath
         Where it is, absolute.
     format : str
         The name of its format.
@@ -56,7 +58,7 @@ class StoredSource(ABC):
     """
 
     def __init__(
-        self, path: Path, *, format_name: str, keys: Sequence[str], labels: Sequence[int | None]
+        self, path: Place, *, format_name: str, keys: Sequence[str], labels: Sequence[int | None]
     ) -> None:
         self.path = path
         self.format = format_name
@@ -133,11 +135,13 @@ class StoredSource(ABC):
 
 
 class StoredSink(ABC):
-    """An `ImageSink` on this machine's disk; nothing half-written shows under its final name.
+    """An `ImageSink` that writes files; nothing half-written shows under its final name.
+
+    What goes to a remote storage is made on this machine, and sent at `close`.
 
     Parameters
     ----------
-    path : Path
+    path : Path | RemotePath
         The data set to make.
     kind : {"file", "folder"}
         What it is on the disk.
@@ -152,12 +156,16 @@ class StoredSink(ABC):
 
     kind: ClassVar[Literal["file", "folder"]]
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Place, *, overwrite: bool = False) -> None:
         self.path = path
         self._register = KeyRegister(str(path))
         self._count = 0
         self._closed = False
-        self._target = AtomicPath(path, kind=self.kind, overwrite=overwrite)
+        self._target = (
+            RemoteTarget(path, kind=self.kind, overwrite=overwrite)
+            if isinstance(path, RemotePath)
+            else AtomicPath(path, kind=self.kind, overwrite=overwrite)
+        )
 
     def __enter__(self) -> "StoredSink":
         return self

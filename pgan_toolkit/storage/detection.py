@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from pgan_toolkit.errors import DataError
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.base import StoredSource
 from pgan_toolkit.storage.folder import FolderSource, list_files
 from pgan_toolkit.storage.hdf5 import Hdf5Source
@@ -13,7 +14,9 @@ from pgan_toolkit.storage.lmdb_pages import LMDB_MAGIC
 from pgan_toolkit.storage.npy_header import NPY_SIGNATURE
 from pgan_toolkit.storage.npz_members import holds_arrays
 from pgan_toolkit.storage.numpy_arrays import NumpySource
+from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.plugins import claims_to_be_a_run, open_by_plugin
+from pgan_toolkit.storage.reading import open_start
 from pgan_toolkit.storage.tar_members import TAR_MAGIC
 from pgan_toolkit.storage.tfrecord import TfrecordSource, is_tfrecord_name
 from pgan_toolkit.storage.tfrecord_files import starts_as_tfrecord
@@ -36,8 +39,10 @@ _SUFFIXES = {".zip", ".h5", ".hdf5", ".npy", ".npz", ".tar", ".tfrecord", ".tfre
 _PART_OF_7Z = re.compile(r"\.7z(\.\d{3})?$")
 
 
-def open_folder(path: Path) -> StoredSource:
+def open_folder(path: Place) -> StoredSource:
     """Open a folder. Other packages are asked only where it is cheap to tell that they may know.
+
+    They are not asked about a remote folder: what they open lies on this machine.
 
     The source is empty where nothing was found.
 
@@ -46,6 +51,8 @@ def open_folder(path: Path) -> StoredSource:
     PganError
         What is in it is damaged, or a package that was asked is broken.
     """
+    if not isinstance(path, Path):
+        return _open_contents(path)
     if not claims_to_be_a_run(path):
         source = _open_contents(path)
         if len(source):
@@ -54,7 +61,7 @@ def open_folder(path: Path) -> StoredSource:
     return _open_contents(path) if found is None else found
 
 
-def _open_contents(path: Path) -> StoredSource:
+def _open_contents(path: Place) -> StoredSource:
     folder = FolderSource(path)
     if len(folder):
         return folder
@@ -68,7 +75,7 @@ def _open_contents(path: Path) -> StoredSource:
     return folder
 
 
-def open_file(path: Path) -> StoredSource:
+def open_file(path: Place) -> StoredSource:
     """Open a file by its first bytes; by its extension where these are damaged.
 
     Raises
@@ -76,7 +83,7 @@ def open_file(path: Path) -> StoredSource:
     DataError
         It is no data set, or a damaged one.
     """
-    with path.open("rb") as file:
+    with open_start(path) as file:
         start = file.read(_START_BYTES)
     suffix = path.suffix.lower()
     if start.startswith(_HDF5_SIGNATURE) or suffix in {".h5", ".hdf5"}:
@@ -84,7 +91,7 @@ def open_file(path: Path) -> StoredSource:
     if start.startswith(NPY_SIGNATURE) or suffix in {".npy", ".npz"}:
         return NumpySource(path)
     if start.startswith(_ZIP_SIGNATURES) or suffix == ".zip":
-        return NumpySource(path) if holds_arrays(path) else ZipSource(path)
+        return NumpySource(path) if holds_arrays(Archive(path)) else ZipSource(path)
     if _has(start, TAR_MAGIC) or suffix == ".tar":
         return WebDatasetSource(path)
     if _has(start, LMDB_MAGIC) or suffix in {".mdb", ".lmdb"}:

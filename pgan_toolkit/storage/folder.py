@@ -12,13 +12,15 @@ from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
 from pgan_toolkit.storage.headers import read_header
 from pgan_toolkit.storage.keys import LABELS_FILE, index_pictures
 from pgan_toolkit.storage.labels import format_labels, parse_labels
+from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.reading import (
     MOST_PICTURE_BYTES,
     MOST_TEXT_BYTES,
-    open_file,
+    open_start,
     read_file,
 )
 from pgan_toolkit.storage.records import Record
+from pgan_toolkit.storage.remote.paths import RemotePath
 
 __all__ = ["FolderSink", "FolderSource", "list_files"]
 
@@ -28,7 +30,7 @@ class FolderSource(StoredSource):
 
     Parameters
     ----------
-    path : Path
+    path : Path | RemotePath
         The folder.
 
     Raises
@@ -37,7 +39,7 @@ class FolderSource(StoredSource):
         Two pictures have the same key, a name is unsafe, or `dataset.json` is damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         index = index_pictures(list_files(path), where=str(path))
         labels_path = path / LABELS_FILE
         labels = (
@@ -60,7 +62,7 @@ class FolderSource(StoredSource):
     def _inspect(self, index: int) -> PictureInfo:
         path = self.path / self._files[index]
         height, width, encoding = read_header(
-            lambda: open_file(path), lambda: self._encoded(index), name=str(path)
+            lambda: open_start(path), lambda: self._encoded(index), name=str(path)
         )
         return PictureInfo(height, width, path.stat().st_size, encoding)
 
@@ -79,7 +81,7 @@ class FolderSink(StoredSink):
 
     kind: ClassVar[Literal["file", "folder"]] = "folder"
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Place, *, overwrite: bool = False) -> None:
         if overwrite and path.is_dir():
             _refuse_to_replace_other_files(path)
         super().__init__(path, overwrite=overwrite)
@@ -108,16 +110,21 @@ class FolderSink(StoredSink):
         pass
 
 
-def list_files(folder: Path) -> Iterator[str]:
+def list_files(folder: Place) -> Iterator[str]:
     """Give the relative names of all files in a folder, "/" between folders; links are followed.
 
-    Hidden folders are not entered, and no folder is entered twice.
+    Hidden folders are not entered, and no folder is entered twice. Of a remote folder one listing
+    is asked for.
 
     Raises
     ------
     DataError
         A folder cannot be read.
     """
+    if isinstance(folder, RemotePath):
+        names = folder.files()
+        yield from (name for name in names if "/." not in f"/{name.rpartition('/')[0]}")
+        return
     entered = set()
     for root, folders, files in os.walk(folder, onerror=_refuse_unreadable, followlinks=True):
         status = os.stat(root)  # noqa: PTH116 - the walk gives strings
@@ -138,7 +145,7 @@ def _refuse_unreadable(error: OSError) -> None:
     ) from error
 
 
-def _refuse_to_replace_other_files(path: Path) -> None:
+def _refuse_to_replace_other_files(path: Place) -> None:
     other = index_pictures(list_files(path), where=str(path)).ignored
     if other:
         raise UsageError(

@@ -1,6 +1,5 @@
 """Opening data sets, choosing which format to write, and copying between them."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,7 +12,10 @@ from pgan_toolkit.storage.folder import FolderSink
 from pgan_toolkit.storage.hdf5 import Hdf5MultiresSink, Hdf5Sink
 from pgan_toolkit.storage.lmdb import LmdbSink
 from pgan_toolkit.storage.numpy_arrays import NumpySink
+from pgan_toolkit.storage.places import Place, locate
 from pgan_toolkit.storage.records import ImageSink, ImageSource
+from pgan_toolkit.storage.remote.paths import RemotePath
+from pgan_toolkit.storage.remote.uploads import refuse_incomplete
 from pgan_toolkit.storage.tfrecord_sink import TfrecordSink
 from pgan_toolkit.storage.webdataset import WebDatasetSource, is_shard_pattern
 from pgan_toolkit.storage.webdataset_sink import open_webdataset_sink
@@ -52,21 +54,20 @@ _NOT_WRITTEN = {
     ".npy": "keys and labels do not fit into .npy, but into .npz they do",
     ".mdb": "an LMDB environment is a folder; name it .lmdb",
 }
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
-def open_source(path: Path | str) -> StoredSource:
+def open_source(path: Place | str) -> StoredSource:
     """Open a data set of any supported format, told by its contents.
 
     A folder that a killed writer had moved aside to replace it gets its name again (`put_back`).
 
     Parameters
     ----------
-    path : Path | str
-        A folder of pictures, a zip file of them, an HDF5 file of either layout, NumPy arrays, a
-        WebDataset shard or a TFRecord file or a folder of such files, an LMDB environment, or a
-        folder that an installed package takes for its own (`plugins`): a training run. Several
-        shards may be named as ``a-{0000..0012}.tar``.
+    path : Path | RemotePath | str
+        A path or a URL of a folder of pictures, a zip file of them, an HDF5 file of either layout,
+        NumPy arrays, a WebDataset shard or a TFRecord file or a folder of such files, an LMDB
+        environment, or a folder that an installed package takes for its own (`plugins`): a training
+        run. Several shards may be named as ``a-{0000..0012}.tar``.
 
     Returns
     -------
@@ -76,15 +77,19 @@ def open_source(path: Path | str) -> StoredSource:
     Raises
     ------
     UsageError
-        The path is a URL or does not exist.
+        The path does not exist, or the URL holds what may be a secret.
     DataError
         It holds no pictures, is damaged, or is of a format that is not supported.
     SetupError
-        A package that was asked about the folder is broken, or that of an extra is missing.
+        A package that was asked about the folder is broken, or that of an extra is missing; a
+        storage denies access or does not answer.
     """
-    path = _local(path)
-    put_back(path)
+    path = locate(path)
+    if isinstance(path, Path):
+        put_back(path)
     if path.is_dir():
+        if isinstance(path, RemotePath):
+            refuse_incomplete(path)
         source = open_folder(path)
     elif path.is_file():
         source = open_file(path)
@@ -98,7 +103,7 @@ def open_source(path: Path | str) -> StoredSource:
 
 
 def open_sink(
-    path: Path | str,
+    path: Place | str,
     *,
     format: FormatName | None = None,  # noqa: A002 - the word that everybody uses for it
     overwrite: bool = False,
@@ -107,8 +112,8 @@ def open_sink(
 
     Parameters
     ----------
-    path : Path | str
-        What it will be called. It appears under this name, complete, at `close`.
+    path : Path | RemotePath | str
+        What it will be called: a path or a URL. It appears under this name, complete, at `close`.
     format : str | None
         One of `FORMATS`: "folder", "zip", "webdataset" and "lmdb" take pictures of any sizes,
         "hdf5" and "numpy" of one, "hdf5-multires" and "tfrecord" squares of a power of two. None
@@ -119,18 +124,19 @@ def open_sink(
     Raises
     ------
     UsageError
-        The path is a URL, exists and may not be overwritten, or the format is unknown.
+        The path exists and may not be overwritten, the URL holds what may be a secret or is only
+        read, or the format is unknown.
     SetupError
-        The package of an extra is missing.
+        The package of an extra is missing, or a storage denies access or does not answer.
     OSError
         The place cannot be written to.
     """
-    path = _local(path)
+    path = locate(path)
     name = guess_format(path) if format is None else format
     return _SINKS[name](path, overwrite=overwrite)
 
 
-def guess_format(path: Path | str) -> FormatName:
+def guess_format(path: Place | str) -> FormatName:
     """Tell the format to write by the extension of the name; without one of ours, a folder.
 
     .zip; .h5 and .hdf5 (plain); .npz (numpy); .tar (webdataset); .tfrecords and .lmdb
@@ -141,7 +147,7 @@ def guess_format(path: Path | str) -> FormatName:
     UsageError
         The name has the extension of a format that cannot be written.
     """
-    suffix = Path(path).suffix.lower()
+    suffix = locate(path).suffix.lower()
     if suffix in _NOT_WRITTEN:
         raise UsageError(
             f"{path}: {_NOT_WRITTEN[suffix]}; name one of the formats {', '.join(FORMATS)}"
@@ -178,12 +184,3 @@ def convert(
         if advance is not None:
             advance()
     return len(source)
-
-
-def _local(path: Path | str) -> Path:
-    if _URL.match(str(path)):
-        url = re.sub(":/+", "://", str(path), count=1)  # a Path has lost a slash
-        raise UsageError(
-            f"{url}: only local paths are supported in this version; copy it to this machine"
-        )
-    return Path(path).expanduser()

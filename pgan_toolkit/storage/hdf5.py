@@ -9,7 +9,6 @@ import os
 import re
 from abc import abstractmethod
 from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import h5py
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import decode_image
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
 from pgan_toolkit.storage.hdf5_bounds import (
     checked_dataset,
@@ -27,6 +27,7 @@ from pgan_toolkit.storage.hdf5_bounds import (
     require_plausible,
 )
 from pgan_toolkit.storage.keys import KeyRegister, numbered_key
+from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.records import Record
 
 __all__ = ["Hdf5MultiresSink", "Hdf5Sink", "Hdf5Source", "halvings"]
@@ -48,7 +49,7 @@ class Hdf5Source(StoredSource):
 
     Parameters
     ----------
-    path : Path
+    path : Path | RemotePath
         The file. Its layout is told by its contents.
 
     Raises
@@ -57,20 +58,21 @@ class Hdf5Source(StoredSource):
         The file is damaged, or is of neither layout, or of a newer version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self._open_file: tuple[int, h5py.File] | None = None
         self.path = path.absolute()
+        self._archive = Archive(self.path)
         try:
-            refuse_endless_heaps(self.path)
+            refuse_endless_heaps(self._archive)
             file = self._file()
             layout = _layout(file, self.path)
             self._images = "images" if layout == PLAIN else _largest_level(file)
             self._channels_last = layout == PLAIN
-            images = checked_dataset(file, self._images, self.path)
+            images = checked_dataset(file, self._images, self._archive)
             self._shape = _checked_shape(images, self._channels_last, self.path)
-            require_plausible(images, self.path, pixels=self._shape[1] * self._shape[2])
-            keys = _read_keys(file, self._shape[0], self.path)
-            labels = _read_labels(file, self._shape[0], self.path)
+            require_plausible(images, self._archive, pixels=self._shape[1] * self._shape[2])
+            keys = _read_keys(file, self._shape[0], self._archive)
+            labels = _read_labels(file, self._shape[0], self._archive)
         except _ERRORS as error:
             raise self._damaged(error) from error
         super().__init__(self.path, format_name=layout, keys=keys, labels=labels)
@@ -99,8 +101,13 @@ class Hdf5Source(StoredSource):
             self._open_file[1].close()
             self._open_file = None
         if self._open_file is None:
-            self._open_file = (os.getpid(), h5py.File(self.path, "r", locking="best-effort"))
+            self._open_file = (os.getpid(), self._opened())
         return self._open_file[1]
+
+    def _opened(self) -> h5py.File:
+        if self._archive.by_parts:
+            return h5py.File(self._archive.open(), "r")
+        return h5py.File(self._archive.local(), "r", locking="best-effort")
 
     def _damaged(self, error: Exception) -> DataError:
         return DataError(
@@ -114,7 +121,7 @@ class _Hdf5Writer(StoredSink):
     kind: ClassVar[Literal["file", "folder"]] = "file"
     _format: ClassVar[str]
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Place, *, overwrite: bool = False) -> None:
         super().__init__(path, overwrite=overwrite)
         self._keys: list[str] = []
         self._labels: list[int] = []
@@ -251,7 +258,7 @@ def halvings(image: Image, *, smallest_px: int) -> list[Image]:
 
 
 @contextlib.contextmanager
-def _system_errors(path: Path) -> Iterator[None]:
+def _system_errors(path: Place) -> Iterator[None]:
     """Raise as OSError what HDF5 tells of the system in words: a full disk, above all."""
     try:
         yield
@@ -270,7 +277,7 @@ def _divert_to_nowhere(file: h5py.File) -> None:
     os.close(nowhere)
 
 
-def _layout(file: h5py.File, path: Path) -> str:
+def _layout(file: h5py.File, path: Place) -> str:
     mark = file.attrs.get("format")
     for layout in (PLAIN, MULTIRES):
         if mark == _MARK.format(layout):
@@ -285,7 +292,7 @@ def _layout(file: h5py.File, path: Path) -> str:
     )
 
 
-def _check_version(version: object, path: Path) -> None:
+def _check_version(version: object, path: Place) -> None:
     if version != _VERSION:
         raise DataError(
             f"{path}: layout version {version}; this program reads version {_VERSION}: "
@@ -301,7 +308,7 @@ def _largest_level(file: h5py.File) -> str:
 
 
 def _checked_shape(
-    dataset: h5py.Dataset, channels_last: bool, path: Path
+    dataset: h5py.Dataset, channels_last: bool, path: Place
 ) -> tuple[int, int, int, int]:
     """Return N, H, W, C of an array of pictures."""
     shape = tuple(dataset.shape)
@@ -315,7 +322,7 @@ def _checked_shape(
     return shape
 
 
-def _read_keys(file: h5py.File, count: int, path: Path) -> list[str]:
+def _read_keys(file: h5py.File, count: int, path: Archive) -> list[str]:
     if "keys" not in file:
         return [numbered_key(index) for index in range(count)]
     stored = checked_dataset(file, "keys", path)
@@ -330,7 +337,7 @@ def _read_keys(file: h5py.File, count: int, path: Path) -> list[str]:
     return keys
 
 
-def _read_labels(file: h5py.File, count: int, path: Path) -> list[int | None]:
+def _read_labels(file: h5py.File, count: int, path: Archive) -> list[int | None]:
     if "labels" not in file:
         return [None] * count
     stored = checked_dataset(file, "labels", path)

@@ -5,14 +5,13 @@ read as its own.
 """
 
 import mmap
-import os
 import struct
-from pathlib import Path
 
 import h5py
 
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import MAX_MEGAPIXELS
+from pgan_toolkit.storage.archives import Archive
 
 __all__ = ["checked_dataset", "refuse_endless_heaps", "require_column", "require_plausible"]
 
@@ -23,7 +22,7 @@ _OBJECT = struct.Struct("<H6xQ")  # number, size
 _MOST_CHUNK_BYTES = 256 << 20  # a chunk is unpacked whole for each picture in it
 
 
-def refuse_endless_heaps(path: Path) -> None:
+def refuse_endless_heaps(path: Archive) -> None:
     """Refuse heaps of texts at which HDF5's library never ends, in files of up to 256 MiB.
 
     It steps over the free space of a heap by the size that this states, and stays where it is at 0.
@@ -36,20 +35,27 @@ def refuse_endless_heaps(path: Path) -> None:
     OSError
         The file cannot be read.
     """
-    if not 0 < _file_bytes(path) <= _MOST_SEARCHED_BYTES:
+    if not 0 < path.size <= _MOST_SEARCHED_BYTES:
         return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        start = data.find(b"GCOL")
-        while start >= 0:
-            if _is_endless(data, start):
-                raise DataError(
-                    f"{path}: the HDF5 file is damaged (a heap without an end at byte {start:,}); "
-                    "get or make it again"
-                )
-            start = data.find(b"GCOL", start + 1)
+    if path.by_parts:
+        _search(path.read(0, path.size), path)
+        return
+    with path.open() as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        _search(data, path)
 
 
-def _is_endless(data: mmap.mmap, start: int) -> bool:
+def _search(data: mmap.mmap | bytes, path: Archive) -> None:
+    start = data.find(b"GCOL")
+    while start >= 0:
+        if _is_endless(data, start):
+            raise DataError(
+                f"{path}: the HDF5 file is damaged (a heap without an end at byte {start:,}); "
+                "get or make it again"
+            )
+        start = data.find(b"GCOL", start + 1)
+
+
+def _is_endless(data: mmap.mmap | bytes, start: int) -> bool:
     if start + _HEAP.size > len(data):
         return False
     _, _, size = _HEAP.unpack_from(data, start)
@@ -62,7 +68,7 @@ def _is_endless(data: mmap.mmap, start: int) -> bool:
     return False
 
 
-def checked_dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
+def checked_dataset(file: h5py.File, name: str, path: Archive) -> h5py.Dataset:
     """Return an array that lies in the file itself.
 
     Raises
@@ -87,14 +93,14 @@ def checked_dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
     return dataset
 
 
-def require_plausible(dataset: h5py.Dataset, path: Path, *, pixels: int) -> None:
+def require_plausible(dataset: h5py.Dataset, path: Archive, *, pixels: int) -> None:
     """Refuse an array of pictures that the file cannot hold, or that cannot be read in small parts.
 
     Parameters
     ----------
     dataset : h5py.Dataset
         Of uint8.
-    path : Path
+    path : Archive
         The file.
     pixels : int
         Of one picture.
@@ -114,14 +120,14 @@ def require_plausible(dataset: h5py.Dataset, path: Path, *, pixels: int) -> None
         )
     stored = dataset.id.get_storage_size()
     ratio = _MOST_RATIO if dataset.compression else 1
-    if dataset.nbytes > ratio * stored or stored > _file_bytes(path):
+    if dataset.nbytes > ratio * stored or stored > path.size:
         raise DataError(
             f"{what}, {dataset.nbytes:,} bytes, more than the {stored:,} stored ones can hold; it "
             "is incomplete: get or make it again"
         )
 
 
-def require_column(dataset: h5py.Dataset, count: int, path: Path) -> None:
+def require_column(dataset: h5py.Dataset, count: int, path: Archive) -> None:
     """Refuse a column of another length than there are pictures, before it is read.
 
     Raises
@@ -140,7 +146,3 @@ def _bytes_of(dataset: h5py.Dataset, shape: tuple[int, ...]) -> int:
     for length in shape:
         size *= length
     return size
-
-
-def _file_bytes(path: Path) -> int:
-    return os.stat(path).st_size  # noqa: PTH116 - the same, and the name says what

@@ -4,18 +4,19 @@ Described in docs/formats.md. Reading needs no package; writing needs that of th
 """
 
 import importlib
-from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Literal
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError, SetupError
 from pgan_toolkit.imaging import decode_image, encode_png, image_size
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
 from pgan_toolkit.storage.encodings import encoding_of
 from pgan_toolkit.storage.keys import LABELS_FILE, KeyRegister
 from pgan_toolkit.storage.labels import format_labels, parse_labels
 from pgan_toolkit.storage.lmdb_pages import list_values
+from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.reading import MOST_TEXT_BYTES, check_picture_bytes, read_file
 from pgan_toolkit.storage.records import Record
 from pgan_toolkit.storage.replacing import refuse_to_replace_other_files
@@ -39,7 +40,7 @@ class LmdbSource(StoredSource):
 
     Parameters
     ----------
-    path : Path
+    path : Path | RemotePath
         A folder that holds data.mdb, or such a file.
 
     Raises
@@ -48,9 +49,10 @@ class LmdbSource(StoredSource):
         Damaged or cut short, or a key is unsafe or no text.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self.path = path.absolute()
-        self._file = self.path / DATA_FILE if self.path.is_dir() else self.path
+        file = self.path / DATA_FILE if self.path.is_dir() else self.path
+        self._file = Archive(file, whole=True)
         values = [value for value in list_values(self._file) if value.key not in _NO_PICTURES]
         keys = [_text(value.key, self._file) for value in values]
         register = KeyRegister(str(path))
@@ -74,9 +76,7 @@ class LmdbSource(StoredSource):
         offset, size = self._places[index]
         check_picture_bytes(size, name=self._name(index))
         try:
-            with self._file.open("rb") as file:
-                file.seek(offset)
-                data = file.read(size)
+            data = self._file.read(offset, size)
         except OSError as error:
             raise DataError(f"{self._file}: cannot be read ({error.strerror or error})") from error
         if len(data) != size:
@@ -89,7 +89,7 @@ class LmdbSink(StoredSink):
 
     kind: ClassVar[Literal["file", "folder"]] = "folder"
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Place, *, overwrite: bool = False) -> None:
         package = _package()
         if overwrite:
             refuse_to_replace_other_files(path)
@@ -152,14 +152,14 @@ def _package() -> ModuleType:
         ) from error
 
 
-def _text(key: bytes, path: Path) -> str:
+def _text(key: bytes, path: Archive) -> str:
     try:
         return key.decode()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: the key {key[:40]!r} is no text in UTF-8") from error
 
 
-def _read_labels(path: Path) -> dict[str, int]:
+def _read_labels(path: Place) -> dict[str, int]:
     file = path / LABELS_FILE
     if not path.is_dir() or not file.is_file():
         return {}

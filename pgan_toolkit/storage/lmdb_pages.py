@@ -10,10 +10,10 @@ value that does not fit into a leaf lies on overflow pages of its own.
 import mmap
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from pgan_toolkit.errors import DataError
+from pgan_toolkit.storage.archives import Archive
 
 __all__ = ["LMDB_MAGIC", "StoredValue", "list_values"]
 
@@ -54,7 +54,7 @@ class _DamagedError(ValueError):
     """A page is not what it should be."""
 
 
-def list_values(path: Path) -> list[StoredValue]:
+def list_values(file: Archive) -> list[StoredValue]:
     """List an LMDB file's values in the order of the keys' bytes; named subtrees are left out.
 
     Raises
@@ -63,13 +63,16 @@ def list_values(path: Path) -> list[StoredValue]:
         Not an LMDB file, of another version, damaged, cut short, or with several values a key.
     """
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with (
+            file.open() as opened,
+            mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
             return list(_values(data))
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise DataError(f"{file}: cannot be read ({error.strerror or error})") from error
     except (ValueError, struct.error) as error:  # mmap's own for a file of no bytes
         raise DataError(
-            f"{path}: the LMDB file is damaged or incomplete ({error}); get or make it again"
+            f"{file}: the LMDB file is damaged or incomplete ({error}); get or make it again"
         ) from error
 
 

@@ -8,18 +8,19 @@ import zlib
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from io import BufferedIOBase
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pgan_toolkit.errors import DataError
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.npy_header import NPY_SIGNATURE, NpyHeader, read_npy_header
 
 __all__ = [
     "MOST_UNPACKED_BYTES",
     "StoredArray",
+    "data_offset",
     "find_arrays",
     "holds_arrays",
     "member_names",
@@ -53,7 +54,7 @@ class StoredArray:
 
     Attributes
     ----------
-    path : Path
+    file : Archive
         The file.
     name : str
         Of the array: its member's without .npy; of a .npy file its own.
@@ -65,7 +66,7 @@ class StoredArray:
         Whether the file is a .npy.
     """
 
-    path: Path
+    file: Archive
     name: str
     header: NpyHeader
     offset: int | None
@@ -74,7 +75,7 @@ class StoredArray:
     @property
     def where(self) -> str:
         """What messages call it."""
-        return str(self.path) if self.of_npy else f"{self.path}: {self.name}"
+        return str(self.file) if self.of_npy else f"{self.file}: {self.name}"
 
     def load(self) -> NDArray[Any]:
         """Map the array into memory for reading, or unpack it.
@@ -90,14 +91,21 @@ class StoredArray:
             if self.offset is None:
                 return self._unpacked()
             return np.memmap(
-                self.path, self.header.dtype, "r", offset=self.offset, shape=self.header.shape
+                self.file.local(),
+                self.header.dtype,
+                "r",
+                offset=self.offset,
+                shape=self.header.shape,
             )
         except _ZIP_ERRORS as error:
             raise _damaged(self.where, error) from error
 
     def _unpacked(self) -> NDArray[Any]:
         data = bytearray(self.header.data_bytes)
-        with zipfile.ZipFile(self.path) as archive, _opened(archive, f"{self.name}.npy") as file:
+        with (
+            zipfile.ZipFile(self.file.local()) as archive,
+            _opened(archive, f"{self.name}.npy") as file,
+        ):
             file.read(self.header.start)
             filled = 0
             while filled < len(data) and (got := file.readinto(memoryview(data)[filled:])):
@@ -107,27 +115,27 @@ class StoredArray:
         return np.frombuffer(data, self.header.dtype).reshape(self.header.shape)
 
 
-def holds_arrays(path: Path) -> bool:
+def holds_arrays(file: Archive) -> bool:
     """Whether a zip file is a .npz: all its members are arrays. A damaged one is not."""
-    names = member_names(path)
+    names = member_names(file)
     return bool(names) and all(name.endswith(".npy") for name in names)
 
 
-def member_names(path: Path) -> list[str]:
+def member_names(file: Archive) -> list[str]:
     """Names of a zip file's members; none of a damaged one."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with file.open() as opened, zipfile.ZipFile(opened) as archive:
             return archive.namelist()
     except _ZIP_ERRORS:
         return []
 
 
-def find_arrays(path: Path, *, only: Container[str] | None = None) -> dict[str, StoredArray]:
-    """Read the headers of the arrays of a .npy or .npz file, by its contents.
+def find_arrays(file: Archive, *, only: Container[str] | None = None) -> dict[str, StoredArray]:
+    """Read the headers of the arrays of a .npy or .npz file, opened whole, by its contents.
 
     Parameters
     ----------
-    path : Path
+    file : Archive
         The file.
     only : container of str or None
         The members of a .npz to look at; None for all.
@@ -143,20 +151,20 @@ def find_arrays(path: Path, *, only: Container[str] | None = None) -> dict[str, 
         Damaged, cut short, or with arrays of Python objects.
     """
     try:
-        with path.open("rb") as file:
-            if file.read(len(NPY_SIGNATURE)) == NPY_SIGNATURE:
-                file.seek(0)
-                available = os.fstat(file.fileno()).st_size
-                header = read_npy_header(file, available=available, name=str(path))
-                return {path.stem: StoredArray(path, path.stem, header, header.start, of_npy=True)}
-        with zipfile.ZipFile(path) as archive:
+        with file.open() as opened:
+            if opened.read(len(NPY_SIGNATURE)) == NPY_SIGNATURE:
+                opened.seek(0)
+                available = os.fstat(opened.fileno()).st_size
+                header = read_npy_header(opened, available=available, name=str(file))
+                return {file.stem: StoredArray(file, file.stem, header, header.start, of_npy=True)}
+        with zipfile.ZipFile(file.local()) as archive:
             found = [
-                _member(archive, info, path)
+                _member(archive, info, file)
                 for info in archive.infolist()
                 if _is_npy(info) and (only is None or info.filename.removesuffix(".npy") in only)
             ]
     except _ZIP_ERRORS as error:
-        raise _damaged(str(path), error) from error
+        raise _damaged(str(file), error) from error
     return {array.name: array for array in found}
 
 
@@ -171,15 +179,15 @@ def _is_npy(info: zipfile.ZipInfo) -> bool:
     return info.filename.endswith(".npy")
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> StoredArray:
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, stored_in: Archive) -> StoredArray:
     name = info.filename.removesuffix(".npy")
-    where = f"{path}: {name}"
-    _check_sizes(info, path.stat().st_size, where)
+    where = f"{stored_in}: {name}"
+    _check_sizes(info, stored_in.size, where)
     with _opened(archive, info) as file:
         header = read_npy_header(file, available=info.file_size, name=where)
     stored = info.compress_type == zipfile.ZIP_STORED
-    offset = _data_offset(path, info) + header.start if stored else None
-    return StoredArray(path, name, header, offset)
+    offset = data_offset(stored_in, info) + header.start if stored else None
+    return StoredArray(stored_in, name, header, offset)
 
 
 def _check_sizes(info: zipfile.ZipInfo, file_bytes: int, where: str) -> None:
@@ -201,13 +209,21 @@ def _check_sizes(info: zipfile.ZipInfo, file_bytes: int, where: str) -> None:
         )
 
 
-def _data_offset(path: Path, info: zipfile.ZipInfo) -> int:
-    with path.open("rb") as file:
-        file.seek(info.header_offset)
-        signature, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
-        offset: int = info.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
-        if signature != b"PK\x03\x04" or offset + info.file_size > file.seek(0, os.SEEK_END):
-            raise ValueError(f"{info.filename} does not lie where the archive says")
+def data_offset(file: Archive, info: zipfile.ZipInfo) -> int:
+    """Where the bytes of a member that is stored without compression begin.
+
+    Raises
+    ------
+    ValueError
+        The member does not lie where the archive says.
+    struct.error
+        The archive ends before.
+    """
+    header = file.read(info.header_offset, _LOCAL_HEADER.size)
+    signature, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(header)
+    offset: int = info.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
+    if signature != b"PK\x03\x04" or offset + info.file_size > file.size:
+        raise ValueError(f"{info.filename} does not lie where the archive says")
     return offset
 
 

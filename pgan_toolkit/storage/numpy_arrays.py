@@ -8,7 +8,6 @@ import re
 import shutil
 import tempfile
 import zipfile
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -17,10 +16,12 @@ from numpy.typing import NDArray
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import decode_image
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
 from pgan_toolkit.storage.keys import KeyRegister, numbered_key
 from pgan_toolkit.storage.npy_header import NpyHeader
 from pgan_toolkit.storage.npz_members import StoredArray, find_arrays, write_member
+from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.records import Record
 
 __all__ = ["NumpySink", "NumpySource"]
@@ -43,7 +44,7 @@ class NumpySource(StoredSource):
 
     Parameters
     ----------
-    path : Path
+    path : Path | RemotePath
         A .npy file, or a .npz file with one array of pictures: uint8 (N, H, W, 3), (N, 3, H, W)
         or (N, H, W), and perhaps `labels`, integers (N,), and `keys`, texts (N,).
 
@@ -53,10 +54,10 @@ class NumpySource(StoredSource):
         Damaged, cut short, of floats or of Python objects, or of a layout that cannot be told.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self._loaded: NDArray[np.uint8] | None = None
         self.path = path.absolute()
-        arrays = find_arrays(self.path)
+        arrays = find_arrays(Archive(self.path, whole=True))
         self._array = _pictures(arrays, self.path)
         self._layout = _layout_of(self._array, self.path)
         count = self._array.header.shape[0]
@@ -97,7 +98,7 @@ class NumpySink(StoredSink):
 
     kind: ClassVar[Literal["file", "folder"]] = "file"
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Place, *, overwrite: bool = False) -> None:
         super().__init__(path, overwrite=overwrite)
         self._keys: list[str] = []
         self._labels: list[int] = []
@@ -142,7 +143,7 @@ class NumpySink(StoredSink):
             self._pixels.close()
 
 
-def _pictures(arrays: dict[str, StoredArray], path: Path) -> StoredArray:
+def _pictures(arrays: dict[str, StoredArray], path: Place) -> StoredArray:
     """Choose the array of pictures: by its name, or as the only one that can be."""
     for name in ("images", "images_nhwc", "images_nchw"):
         if name in arrays:
@@ -163,7 +164,7 @@ def _could_be_pictures(header: NpyHeader) -> bool:
     return len(header.shape) == 4 or (len(header.shape) == 3 and header.dtype == np.uint8)
 
 
-def _layout_of(array: StoredArray, path: Path) -> _Layout:
+def _layout_of(array: StoredArray, path: Place) -> _Layout:
     """Tell the order of the axes by the one that is of 3 channels or 1, or by the name."""
     shape, dtype = array.header.shape, array.header.dtype
     what = f"{array.where} is {dtype} {shape}"

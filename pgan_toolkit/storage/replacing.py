@@ -1,17 +1,18 @@
 """What a folder may hold that `overwrite` replaces."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.storage.folder import list_files
 from pgan_toolkit.storage.keys import LABELS_FILE, PICTURE_EXTENSIONS
+from pgan_toolkit.storage.places import Place
 
 __all__ = ["refuse_to_replace_other_files"]
 
 _OF_DATA_SETS = PICTURE_EXTENSIONS | {".tar", ".mdb", ".tfrecords", ".labels"}
 
 
-def refuse_to_replace_other_files(path: Path) -> None:
+def refuse_to_replace_other_files(path: Place) -> None:
     """Refuse to replace a folder that holds more than a data set of some format.
 
     Does nothing where there is no folder of this name.

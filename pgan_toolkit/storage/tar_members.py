@@ -4,10 +4,11 @@ import io
 import mmap
 import tarfile
 from collections.abc import Sequence
-from pathlib import Path
+from io import BufferedReader
 from typing import NamedTuple
 
 from pgan_toolkit.errors import DataError
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.reading import check_picture_bytes
 
 __all__ = ["TAR_MAGIC", "TarMember", "list_members", "read_member"]
@@ -47,7 +48,7 @@ class TarMember(NamedTuple):
     size: int
 
 
-def list_members(path: Path) -> Sequence[TarMember]:
+def list_members(archive: Archive) -> Sequence[TarMember]:
     """Read all headers of a tar file that is not compressed.
 
     Only plain files are listed: folders, links, devices and files with holes are not.
@@ -58,61 +59,63 @@ def list_members(path: Path) -> Sequence[TarMember]:
         Compressed, damaged, or cut short.
     """
     try:
-        with path.open("rb") as file:
-            _refuse_compressed(file.read(2), path)
+        with archive.open() as file:
+            _refuse_compressed(file.read(2), archive)
+            if archive.by_parts:
+                file.seek(0)
+                return _listed(file, archive)
             # Of a map no more can be read than there is, whatever a header states.
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return _listed(data, path)
+                return _listed(data, archive)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise DataError(f"{archive}: cannot be read ({error.strerror or error})") from error
     except _ERRORS as error:
-        raise _damaged(path, str(error)) from error
+        raise _damaged(archive, str(error)) from error
 
 
-def read_member(path: Path, member: TarMember) -> bytes:
-    """Read a member's bytes. Each call opens the file, so processes and threads share nothing.
+def read_member(archive: Archive, member: TarMember) -> bytes:
+    """Read a member's bytes; by any thread.
 
     Raises
     ------
     DataError
         The file cannot be read, has become shorter, or the member is too large.
     """
-    check_picture_bytes(member.size, name=f"{path}: {member.name}")
+    check_picture_bytes(member.size, name=f"{archive}: {member.name}")
     try:
-        with path.open("rb") as file:
-            file.seek(member.offset)
-            data = file.read(member.size)
+        data = archive.read(member.offset, member.size)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise DataError(f"{archive}: cannot be read ({error.strerror or error})") from error
     if len(data) != member.size:
-        raise _damaged(path, f"it ends within {member.name}")
+        raise _damaged(archive, f"it ends within {member.name}")
     return data
 
 
-def _listed(data: mmap.mmap, path: Path) -> list[TarMember]:
+def _listed(data: mmap.mmap | BufferedReader, archive: Archive) -> list[TarMember]:
     members = []
-    with tarfile.open(fileobj=_Headers(data), mode="r:") as archive:
-        while (info := archive.next()) is not None:
+    with tarfile.open(fileobj=_Headers(data, archive.size), mode="r:") as tar:
+        while (info := tar.next()) is not None:
             if info.type in tarfile.REGULAR_TYPES and not info.issparse():
                 name = info.name.removeprefix("./")
                 members.append(TarMember(name, info.offset_data, info.size))
-            archive.members.clear()  # type: ignore[attr-defined]  # or all headers stay in memory
-            if len(archive.pax_headers) > _MOST_GLOBAL_HEADERS:
-                raise _damaged(path, f"more than {_MOST_GLOBAL_HEADERS} headers for all members")
-        end: int = archive.offset  # where the headers stopped
-    if any(member.offset + member.size > len(data) for member in members):
-        raise _damaged(path, "a member goes beyond its end")
+            tar.members.clear()  # type: ignore[attr-defined]  # or all headers stay in memory
+            if len(tar.pax_headers) > _MOST_GLOBAL_HEADERS:
+                raise _damaged(archive, f"more than {_MOST_GLOBAL_HEADERS} headers for all members")
+        end: int = tar.offset  # where the headers stopped
+    if any(member.offset + member.size > archive.size for member in members):
+        raise _damaged(archive, "a member goes beyond its end")
     # A damaged header in the middle looks to tarfile like the end, which is a block of zeros.
-    if data[end : end + _BLOCK_BYTES] != bytes(_BLOCK_BYTES):
-        raise _damaged(path, f"no header and no end at byte {end:,}")
+    data.seek(end)
+    if data.read(_BLOCK_BYTES) != bytes(_BLOCK_BYTES):
+        raise _damaged(archive, f"no header and no end at byte {end:,}")
     return members
 
 
 class _Headers(io.BufferedIOBase):
-    """A mapped file of which no large part is read at once: what a header says of its length."""
+    """A file of which no large part is read at once: what a header says of its length."""
 
-    def __init__(self, data: mmap.mmap) -> None:
-        self._data = data
+    def __init__(self, data: mmap.mmap | BufferedReader, size: int) -> None:
+        self._data, self._size = data, size
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is None or not 0 <= size <= _MOST_HEADER_BYTES:
@@ -120,7 +123,7 @@ class _Headers(io.BufferedIOBase):
         return self._data.read(size)
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        start = (0, self._data.tell(), len(self._data))[whence]
+        start = (0, self._data.tell(), self._size)[whence]
         self._data.seek(start + offset)
         return self._data.tell()
 
@@ -128,15 +131,15 @@ class _Headers(io.BufferedIOBase):
         return self._data.tell()
 
 
-def _refuse_compressed(start: bytes, path: Path) -> None:
+def _refuse_compressed(start: bytes, archive: Archive) -> None:
     if start in _COMPRESSED:
         raise DataError(
-            f"{path}: compressed by {_COMPRESSED[start]}, so that no picture can be reached "
+            f"{archive}: compressed by {_COMPRESSED[start]}, so that no picture can be reached "
             "without all before it; unpack it to a plain .tar (pictures hardly shrink anyway)"
         )
 
 
-def _damaged(path: Path, reason: str) -> DataError:
+def _damaged(archive: Archive, reason: str) -> DataError:
     return DataError(
-        f"{path}: the tar file is damaged or incomplete ({reason}); get or make it again"
+        f"{archive}: the tar file is damaged or incomplete ({reason}); get or make it again"
     )

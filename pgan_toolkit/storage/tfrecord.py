@@ -7,7 +7,6 @@ import math
 import mmap
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +14,11 @@ import numpy as np
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import decode_image, image_size
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.base import PictureInfo, StoredSource
 from pgan_toolkit.storage.encodings import encoding_of
 from pgan_toolkit.storage.keys import KeyRegister, numbered_key
+from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.tfrecord_examples import Example, find_features
 from pgan_toolkit.storage.tfrecord_files import RecordPlace, read_record, record_places
 from pgan_toolkit.storage.tfrecord_labels import LABELS_SUFFIX, read_labels
@@ -35,7 +36,7 @@ _LABEL = ("image/class/label", "label")
 
 
 class _Record(NamedTuple):
-    file: Path
+    file: Archive
     place: RecordPlace
     key: str | None
     label: int | None
@@ -46,7 +47,7 @@ class TfrecordSource(StoredSource):
 
     Parameters
     ----------
-    path : Path
+    path : Path | RemotePath
         A file, or a folder of them. Of a folder with files ``NAME-r02.tfrecords`` ...
         ``NAME-r10.tfrecords`` the one of the highest resolution is read; otherwise all, by name.
         A record is an Example with `shape` (3 integers: channels, height, width) and `data` (raw
@@ -58,10 +59,10 @@ class TfrecordSource(StoredSource):
         Damaged, cut short, not of Examples, or of several multi-resolution sets.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self.path = path.absolute()
         files, ignored = _files_of(self.path)
-        records = [record for file in files for record in _scan(file)]
+        records = [record for file in files for record in _scan(Archive(file, whole=True))]
         keys = [
             numbered_key(i) if record.key is None else record.key
             for i, record in enumerate(records)
@@ -117,13 +118,14 @@ def is_tfrecord_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def _files_of(path: Path) -> tuple[list[Path], tuple[str, ...]]:
+def _files_of(path: Place) -> tuple[list[Place], tuple[str, ...]]:
     """Return the files to read, and the names of others that were left out."""
     if not path.is_dir():
         return [path], ()
-    files = sorted(
+    files: list[Place] = [
         entry for entry in path.iterdir() if is_tfrecord_name(entry.name) and entry.is_file()
-    )
+    ]
+    files.sort(key=lambda file: file.name)
     levels = [(found, file) for file in files if (found := _LEVEL.fullmatch(file.name))]
     if not levels:
         return files, ()
@@ -137,12 +139,12 @@ def _files_of(path: Path) -> tuple[list[Path], tuple[str, ...]]:
     return [best], tuple(sorted(others))
 
 
-def _scan(path: Path) -> Iterator[_Record]:
+def _scan(path: Archive) -> Iterator[_Record]:
     """Find a file's records, with what they say of key and label; pixels are not touched."""
-    if path.stat().st_size == 0:
+    if path.size == 0:
         return
     try:
-        with path.open("rb") as file:
+        with path.open() as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         # Not closed here but with the last view into it: one may live on in an error's traceback.
         view = memoryview(data)
@@ -152,7 +154,7 @@ def _scan(path: Path) -> Iterator[_Record]:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def _described(content: memoryview, path: Path, place: RecordPlace) -> _Record:
+def _described(content: memoryview, path: Archive, place: RecordPlace) -> _Record:
     example = find_features(content, name=f"{path}: record {place.number:,}")
     key = example.contents.get(KEY_FEATURE)
     label = next((example.integers[name] for name in _LABEL if name in example.integers), ())
@@ -164,7 +166,7 @@ def _described(content: memoryview, path: Path, place: RecordPlace) -> _Record:
     )
 
 
-def _stored_labels(file: Path, count: int) -> Sequence[int | None] | None:
+def _stored_labels(file: Place, count: int) -> Sequence[int | None] | None:
     """Read the labels beside a multi-resolution file, if there are any."""
     found = _LEVEL.fullmatch(file.name)
     if found is None:

@@ -8,10 +8,10 @@ import mmap
 import struct
 from collections.abc import Iterator
 from io import BufferedIOBase
-from pathlib import Path
 from typing import NamedTuple
 
 from pgan_toolkit.errors import DataError
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.crc32c import masked_crc32c
 from pgan_toolkit.storage.reading import check_picture_bytes
 
@@ -46,7 +46,7 @@ def starts_as_tfrecord(start: bytes) -> bool:
     return bool(checksum == masked_crc32c(start[:8]))
 
 
-def record_places(data: mmap.mmap, *, path: Path) -> Iterator[RecordPlace]:
+def record_places(data: mmap.mmap, *, path: Archive) -> Iterator[RecordPlace]:
     """Find the records of a mapped file by their lengths, which are held against its size.
 
     Raises
@@ -72,8 +72,8 @@ def record_places(data: mmap.mmap, *, path: Path) -> Iterator[RecordPlace]:
         start, number = offset + size + _CHECKSUM.size, number + 1
 
 
-def read_record(path: Path, place: RecordPlace) -> bytes:
-    """Read a record's data and compare their checksum. Each call opens the file.
+def read_record(path: Archive, place: RecordPlace) -> bytes:
+    """Read a record's data and compare their checksum; by any thread.
 
     Raises
     ------
@@ -82,13 +82,11 @@ def read_record(path: Path, place: RecordPlace) -> bytes:
     """
     check_picture_bytes(place.size, name=f"{path}: record {place.number:,}")
     try:
-        with path.open("rb") as file:
-            file.seek(place.offset)
-            data = file.read(place.size)
-            checksum = file.read(_CHECKSUM.size)
+        stored = path.read(place.offset, place.size + _CHECKSUM.size)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if len(data) + len(checksum) != place.size + _CHECKSUM.size:
+    data, checksum = stored[: place.size], stored[place.size :]
+    if len(stored) != place.size + _CHECKSUM.size:
         raise _damaged(path, place.number, "the file ends within it")
     if _CHECKSUM.unpack(checksum)[0] != masked_crc32c(data):
         raise _damaged(path, place.number, "its data fail their checksum")
@@ -103,7 +101,7 @@ def write_record(file: BufferedIOBase, data: bytes) -> None:
     file.write(_CHECKSUM.pack(masked_crc32c(data)))
 
 
-def _damaged(path: Path, number: int, reason: str) -> DataError:
+def _damaged(path: Archive, number: int, reason: str) -> DataError:
     return DataError(
         f"{path}: record {number:,} is damaged or incomplete ({reason}); get or make it again"
     )

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from pgan_toolkit.errors import DataError
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.npz_members import find_arrays
+from pgan_toolkit.storage.places import Place
 
 __all__ = ["LABELS_SUFFIX", "read_labels", "write_labels"]
 
@@ -14,12 +16,12 @@ LABELS_SUFFIX = "-rxx.labels"
 _MOST_BYTES = 2 << 30
 
 
-def read_labels(path: Path, count: int) -> list[int | None]:
+def read_labels(path: Place, count: int) -> list[int | None]:
     """Read one class index a picture; None where the row is 0.
 
     Parameters
     ----------
-    path : Path
+    path : Path | RemotePath
         A .npy array under another name: numbers (N, classes) of one-hot rows, or integers (N,).
     count : int
         Pictures.
@@ -29,7 +31,7 @@ def read_labels(path: Path, count: int) -> list[int | None]:
     DataError
         Damaged, of another number of pictures, or rows of more than one class.
     """
-    array = next(iter(find_arrays(path).values()), None)
+    array = next(iter(find_arrays(Archive(path, whole=True)).values()), None)
     if array is None or array.header.dtype.kind not in "fiu" or array.header.shape[:1] != (count,):
         found = "nothing" if array is None else f"{array.header.dtype} {array.header.shape}"
         raise _unusable(path, f"holds {found}", count)
@@ -66,7 +68,7 @@ def write_labels(path: Path, labels: Sequence[int | None]) -> None:
         np.lib.format.write_array(file, rows, allow_pickle=False)
 
 
-def _unusable(path: Path, what: str, count: int) -> DataError:
+def _unusable(path: Place, what: str, count: int) -> DataError:
     return DataError(
         f"{path}: {what}; expected {count:,} one-hot rows or class indices: rename the file to "
         "read the pictures without labels"

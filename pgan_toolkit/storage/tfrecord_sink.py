@@ -2,13 +2,13 @@
 
 import contextlib
 from io import BufferedIOBase
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import decode_image
 from pgan_toolkit.storage.base import StoredSink
 from pgan_toolkit.storage.hdf5 import halvings
+from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.records import Record
 from pgan_toolkit.storage.replacing import refuse_to_replace_other_files
 from pgan_toolkit.storage.tfrecord import KEY_FEATURE
@@ -30,7 +30,7 @@ class TfrecordSink(StoredSink):
 
     kind: ClassVar[Literal["file", "folder"]] = "folder"
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Place, *, overwrite: bool = False) -> None:
         if overwrite:
             refuse_to_replace_other_files(path)
         super().__init__(path, overwrite=overwrite)

@@ -7,16 +7,18 @@ random; nothing is unpacked.
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.imaging import decode_image, image_size
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.base import PictureInfo, StoredSource
 from pgan_toolkit.storage.encodings import encoding_of
 from pgan_toolkit.storage.keys import PICTURE_EXTENSIONS, KeyRegister
 from pgan_toolkit.storage.labels import MOST_LABEL
+from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.tar_members import TarMember, list_members, read_member
 
 __all__ = ["FORMAT", "KEY_FIELD", "WebDatasetSource", "expand_braces", "is_shard_pattern"]
@@ -27,6 +29,7 @@ KEY_FIELD = "pgan_toolkit_key"
 
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _MOST_SHARDS = 100_000
+_INDEXED_AT_ONCE = 8
 _LONGEST_LABEL_BYTES = 20
 _LONGEST_JSON_BYTES = 1 << 20
 
@@ -34,7 +37,7 @@ _LONGEST_JSON_BYTES = 1 << 20
 @dataclass(frozen=True)
 class _Sample:
     key: str
-    shard: Path
+    shard: Archive
     picture: TarMember
     label: int | None
 
@@ -44,7 +47,7 @@ class WebDatasetSource(StoredSource):
 
     Parameters
     ----------
-    path : Path
+    path : Path | RemotePath
         A .tar file, a folder of them, or a pattern such as ``faces-{000000..000012}.tar``.
 
     Raises
@@ -56,10 +59,10 @@ class WebDatasetSource(StoredSource):
         has two pictures, or a label is no class index.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self.path = path.absolute()
         ignored: list[str] = []
-        by_shard = [list(_samples(shard, ignored)) for shard in _shards_of(self.path)]
+        by_shard = _samples_by_shard(_shards_of(self.path), ignored)
         samples = _with_distinct_keys(by_shard)
         register = KeyRegister(str(path))
         for sample in samples:
@@ -89,12 +92,12 @@ class WebDatasetSource(StoredSource):
         return f"{shard}: {picture.name}"
 
 
-def is_shard_pattern(path: Path) -> bool:
+def is_shard_pattern(path: Place) -> bool:
     """Whether a path names shards as ``name-{000000..000012}.tar`` does, and no file."""
     return _BRACES.search(path.name) is not None and not path.exists()
 
 
-def expand_braces(path: Path) -> list[Path]:
+def expand_braces(path: Place) -> list[Place]:
     """Return the shards that a pattern with numbers in braces names, in order.
 
     The numbers have as many digits as the first has: ``{08..11}`` is 08, 09, 10, 11.
@@ -116,9 +119,9 @@ def expand_braces(path: Path) -> list[Path]:
     return [path.with_name(name) for name in names]
 
 
-def _shards_of(path: Path) -> list[Path]:
+def _shards_of(path: Place) -> Sequence[Place]:
     if path.is_dir():
-        return sorted(entry for entry in path.iterdir() if _is_shard(entry))
+        return sorted((e for e in path.iterdir() if _is_shard(e)), key=lambda e: e.name)
     shards = expand_braces(path) if is_shard_pattern(path) else [path]
     missing = [shard for shard in shards if not shard.is_file()]
     if missing:
@@ -129,11 +132,25 @@ def _shards_of(path: Path) -> list[Path]:
     return shards
 
 
-def _is_shard(path: Path) -> bool:
+def _is_shard(path: Place) -> bool:
     return path.suffix.lower() == ".tar" and not path.name.startswith(".") and path.is_file()
 
 
-def _samples(shard: Path, ignored: list[str]) -> Iterator[_Sample]:
+def _samples_by_shard(shards: Sequence[Place], ignored: list[str]) -> list[list[_Sample]]:
+    """Index shards, several at once: a remote one is read a request after another."""
+    with ThreadPoolExecutor(_INDEXED_AT_ONCE) as pool:
+        found = list(pool.map(_indexed, shards))
+    for _, others in found:
+        ignored.extend(others)
+    return [samples for samples, _ in found]
+
+
+def _indexed(shard: Place) -> tuple[list[_Sample], list[str]]:
+    ignored: list[str] = []
+    return list(_samples(Archive(shard), ignored)), ignored
+
+
+def _samples(shard: Archive, ignored: list[str]) -> Iterator[_Sample]:
     """Group a shard's members by name; those of samples without a picture are `ignored`."""
     groups: dict[str, list[tuple[str, TarMember]]] = {}
     for member in list_members(shard):
@@ -162,7 +179,7 @@ def _hidden(name: str) -> bool:
     return any(part.startswith(".") and part not in {".", ".."} for part in name.split("/"))
 
 
-def _picture_of(files: Iterable[tuple[str, TarMember]], shard: Path) -> TarMember | None:
+def _picture_of(files: Iterable[tuple[str, TarMember]], shard: Archive) -> TarMember | None:
     """Choose the picture: KEY.png before KEY.thumbnail.png, and two alike are an error."""
     pictures = sorted(
         (extension.count("."), member)
@@ -179,7 +196,7 @@ def _picture_of(files: Iterable[tuple[str, TarMember]], shard: Path) -> TarMembe
     return pictures[0][1]
 
 
-def _description(files: Iterable[tuple[str, TarMember]], shard: Path) -> Mapping[str, object]:
+def _description(files: Iterable[tuple[str, TarMember]], shard: Archive) -> Mapping[str, object]:
     """Return the fields of a sample's .json; none where it is no object, or beyond 1 MiB."""
     for extension, member in files:
         if extension == "json" and member.size <= _LONGEST_JSON_BYTES:
@@ -192,7 +209,7 @@ def _description(files: Iterable[tuple[str, TarMember]], shard: Path) -> Mapping
 
 
 def _label_of(
-    files: Iterable[tuple[str, TarMember]], described: Mapping[str, object], shard: Path
+    files: Iterable[tuple[str, TarMember]], described: Mapping[str, object], shard: Archive
 ) -> int | None:
     """Class index from KEY.cls, else from the field "label" where it is an integer."""
     for extension, member in files:

@@ -6,11 +6,11 @@ import json
 import tarfile
 from abc import abstractmethod
 from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from pgan_toolkit.imaging import encode_png
 from pgan_toolkit.storage.base import StoredSink
+from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.records import Record
 from pgan_toolkit.storage.replacing import refuse_to_replace_other_files
 from pgan_toolkit.storage.webdataset import KEY_FIELD
@@ -43,7 +43,7 @@ class TarSink(_TarWriter):
 
     kind: ClassVar[Literal["file", "folder"]] = "file"
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Place, *, overwrite: bool = False) -> None:
         super().__init__(path, overwrite=overwrite)
         self._tar = tarfile.open(self._target.temporary, "w")  # noqa: SIM115
 
@@ -63,7 +63,7 @@ class ShardsSink(_TarWriter):
 
     Parameters
     ----------
-    path : Path
+    path : Path | RemotePath
         The folder to make.
     overwrite : bool
         Replace what has that name, if it holds nothing but a data set.
@@ -74,7 +74,7 @@ class ShardsSink(_TarWriter):
     kind: ClassVar[Literal["file", "folder"]] = "folder"
 
     def __init__(
-        self, path: Path, *, overwrite: bool = False, most_shard_bytes: int = _MOST_SHARD_BYTES
+        self, path: Place, *, overwrite: bool = False, most_shard_bytes: int = _MOST_SHARD_BYTES
     ) -> None:
         if overwrite:
             refuse_to_replace_other_files(path)
@@ -105,7 +105,7 @@ class ShardsSink(_TarWriter):
             self._finish()
 
 
-def open_webdataset_sink(path: Path, *, overwrite: bool = False) -> StoredSink:
+def open_webdataset_sink(path: Place, *, overwrite: bool = False) -> StoredSink:
     """Open a sink by the name: one tar file for NAME.tar, otherwise a folder of shards."""
     sink = TarSink if path.suffix.lower() == ".tar" else ShardsSink
     return sink(path, overwrite=overwrite)

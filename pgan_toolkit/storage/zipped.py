@@ -2,17 +2,21 @@
 
 import contextlib
 import os
+import struct
 import zipfile
-from pathlib import Path
+import zlib
 from typing import ClassVar, Literal
 
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import decode_image, encode_png
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
 from pgan_toolkit.storage.headers import READ_ERRORS, header_of, read_header
 from pgan_toolkit.storage.keys import LABELS_FILE, index_pictures
 from pgan_toolkit.storage.labels import format_labels, parse_labels
+from pgan_toolkit.storage.npz_members import data_offset
+from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.reading import MOST_PICTURE_BYTES, MOST_TEXT_BYTES
 from pgan_toolkit.storage.records import Record
 
@@ -29,7 +33,7 @@ class ZipSource(StoredSource):
 
     Parameters
     ----------
-    path : Path
+    path : Path | RemotePath
         The zip file. Compressed members are read too.
 
     Raises
@@ -38,9 +42,10 @@ class ZipSource(StoredSource):
         The zip file is damaged, two pictures have the same key, or a name is unsafe.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self._open_file: tuple[int, zipfile.ZipFile] | None = None
         self.path = path.absolute()
+        self._archive = Archive(self.path)
         # Not is_dir(), which fails at an empty name.
         names = [name for name in self._file().namelist() if not name.endswith("/")]
         index = index_pictures(names, where=str(path))
@@ -85,7 +90,7 @@ class ZipSource(StoredSource):
         """Return this process's own handle: after a fork, parent and child would share a place."""
         if self._open_file is None or self._open_file[0] != os.getpid():
             try:
-                self._open_file = (os.getpid(), zipfile.ZipFile(self.path))
+                self._open_file = (os.getpid(), self._opened())
             except READ_ERRORS as error:
                 raise DataError(
                     f"{self.path}: the zip file is damaged or incomplete ({error}); "
@@ -93,13 +98,19 @@ class ZipSource(StoredSource):
                 ) from error
         return self._open_file[1]
 
+    def _opened(self) -> zipfile.ZipFile:
+        archive = self._archive
+        return zipfile.ZipFile(archive.open() if archive.by_parts else archive.local())
+
     def _member(self, name: str, most_bytes: int) -> bytes:
         file = self._file()
         try:
             member = file.getinfo(name)
             self._check_size(member, most_bytes)
-            return file.read(member)
-        except READ_ERRORS as error:
+            if not self._archive.by_parts or member.compress_type != zipfile.ZIP_STORED:
+                return file.read(member)
+            return self._stored_member(member)
+        except (*READ_ERRORS, struct.error) as error:
             raise DataError(
                 f"{self.path}: {name}: damaged in the zip file ({error}); get or make it again"
             ) from error
@@ -113,13 +124,20 @@ class ZipSource(StoredSource):
                 f"{most_bytes:,}: leave it out of the zip file"
             )
 
+    def _stored_member(self, info: zipfile.ZipInfo) -> bytes:
+        """Read a member of a remote file, by several threads at once: zipfile lets in one."""
+        data = self._archive.read(data_offset(self._archive, info), info.file_size)
+        if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
+            raise ValueError("its bytes fail their checksum")
+        return data
+
 
 class ZipSink(StoredSink):
     """Writes PNG files and `dataset.json` into a zip file; the same records give the same bytes."""
 
     kind: ClassVar[Literal["file", "folder"]] = "file"
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Place, *, overwrite: bool = False) -> None:
         super().__init__(path, overwrite=overwrite)
         self._labels: list[tuple[str, int | None]] = []
         self._zip = zipfile.ZipFile(self._target.temporary, "w", zipfile.ZIP_STORED)

@@ -24,7 +24,7 @@ from pgan_toolkit.engines import threaded_map
 from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.imaging import pixel_library_versions
 from pgan_toolkit.progress import Progress, ProgressMode
-from pgan_toolkit.storage import FORMATS, AtomicPath, StoredSource
+from pgan_toolkit.storage import FORMATS, AtomicPath, Place, RemotePath, RemoteStatus, StoredSource
 from reference_trainer.reals.squares import SquareReader
 
 __all__ = [
@@ -87,7 +87,7 @@ def pictures_identity(source: StoredSource) -> str:
 def _stamps(source: StoredSource) -> Iterator[str]:
     """Size and time of change of each picture's file, or of all files that hold the set."""
     if source.format == "folder":
-        return (_stamp(Path(source.name(index))) for index in range(len(source)))
+        return _stamps_of_files(source)
     if source.path.is_file():
         return iter([_stamp(source.path)] * len(source))
     if source.format not in FORMATS or not source.path.is_dir():
@@ -95,13 +95,32 @@ def _stamps(source: StoredSource) -> Iterator[str]:
             f"{source.path}: a set of format {source.format!r} cannot be trained on; write one of "
             f"the formats {', '.join(FORMATS)} first"
         )
-    files = sorted(file for file in source.path.rglob("*") if file.is_file())
-    stamps = [f"{file.relative_to(source.path)} {_stamp(file)}" for file in files]
-    return iter(["; ".join(stamps)] * len(source))
+    return iter(["; ".join(_stamps_below(source.path))] * len(source))
 
 
-def _stamp(path: Path) -> str:
+def _stamps_of_files(source: StoredSource) -> Iterator[str]:
+    """One stamp a picture of a folder; of a remote folder by one listing."""
+    if isinstance(source.path, RemotePath):
+        found = {str(source.path / name): _tag(each) for name, each in source.path.files().items()}
+        return (found.get(source.name(index), "") for index in range(len(source)))
+    return (_stamp(Path(source.name(index))) for index in range(len(source)))
+
+
+def _stamps_below(folder: Place) -> list[str]:
+    if isinstance(folder, RemotePath):
+        return [f"{name} {_tag(status)}" for name, status in sorted(folder.files().items())]
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return [f"{file.relative_to(folder)} {_stamp(file)}" for file in files]
+
+
+def _tag(status: RemoteStatus) -> str:
+    return f"{status.st_size} {status.tag}"
+
+
+def _stamp(path: Place) -> str:
     try:
+        if isinstance(path, RemotePath):
+            return _tag(path.stat())
         status = path.stat()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error

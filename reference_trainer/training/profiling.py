@@ -4,11 +4,11 @@ import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from pgan_toolkit.storage import Place
 from reference_trainer.configuration import RunSettings
 from reference_trainer.division import divide_minibatch
 from reference_trainer.reals import BatchPlan, RealBatch, RealLoader
@@ -40,14 +40,14 @@ class _Reals:
         return batch
 
 
-def profile_steps(settings: RunSettings, *, data: Path, steps: int, options: RunOptions) -> str:
+def profile_steps(settings: RunSettings, *, data: Place, steps: int, options: RunOptions) -> str:
     """Train some steps from random weights in the run's last phase; no run is begun.
 
     Parameters
     ----------
     settings : RunSettings
         Of the run.
-    data : Path
+    data : Path | RemotePath
         Its pictures.
     steps : int
         How many to time, after three to warm up; as many again are traced.

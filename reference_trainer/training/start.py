@@ -12,7 +12,7 @@ from pgan_toolkit.caches import cache_folder
 from pgan_toolkit.errors import DataError, SetupError
 from pgan_toolkit.randomness import generator
 from pgan_toolkit.runs import pictures_digest
-from pgan_toolkit.storage import StoredSource, open_source
+from pgan_toolkit.storage import Place, StoredSource, locate, open_source
 from reference_trainer.configuration import RunSettings, change_settings, read_settings
 from reference_trainer.division import check_divisions
 from reference_trainer.networks import build_networks
@@ -44,7 +44,7 @@ _BEGINNING = Position()
 
 
 def begin_training(
-    settings: RunSettings, *, data: Path, out: Path, options: RunOptions
+    settings: RunSettings, *, data: Place, out: Path, options: RunOptions
 ) -> RunFolder:
     """Train from the beginning.
 
@@ -52,7 +52,7 @@ def begin_training(
     ----------
     settings : RunSettings
         What to train.
-    data : Path
+    data : Path | RemotePath
         Square pictures, in any format of storage.
     out : Path
         The run's folder; new or empty.
@@ -95,7 +95,7 @@ def resume_training(
     out: Path,
     *,
     changes: Sequence[str] = (),
-    data: Path | None = None,
+    data: Place | None = None,
     checkpoint: Path | None = None,
     options: RunOptions,
 ) -> RunFolder:
@@ -108,7 +108,7 @@ def resume_training(
     changes : sequence of str
         "name=value" of settings that may change: those of `output`, total_kimg, minibatch_sizes,
         microbatch_size and precision.
-    data : Path | None
+    data : Path | RemotePath | None
         The same pictures, if they have been moved.
     checkpoint : Path | None
         None: the newest.
@@ -130,7 +130,7 @@ def resume_training(
         As `begin_training`.
     """
     folder = RunFolder(out)
-    place = data or Path(read_data_facts(folder).path)
+    place = data or locate(read_data_facts(folder).path)
     settings = change_settings(read_settings(folder.settings), changes)
     with joined_world(options.device) as world, _held(folder, world), _room_told(folder):
         begun = checkpoint or _newest(folder)
@@ -153,7 +153,7 @@ def resume_training(
 
 
 def check_reals(
-    settings: RunSettings, *, data: Path, options: RunOptions, world: World
+    settings: RunSettings, *, data: Place, options: RunOptions, world: World
 ) -> RealImages:
     """Open the pictures of a run, and see that they and all that is asked for fit its settings.
 
@@ -227,7 +227,7 @@ def _newest(folder: RunFolder) -> Path:
     return found
 
 
-def _there(data: Path) -> Path:
+def _there(data: Place) -> Place:
     if not data.exists():
         raise DataError(f"{data}: the run's pictures are not there; say where they are (--data)")
     return data

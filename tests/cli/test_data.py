@@ -251,7 +251,7 @@ def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
     ("source", "code", "message"),
     [
         ("gone", 2, "no such file or folder"),
-        ("s3://bucket/faces", 2, "s3://bucket/faces: only local paths"),
+        ("s3://me@bucket/faces", 2, "s3://bucket/faces: the URL holds a user or a password"),
         ("empty", 3, "the folder is empty"),
     ],
 )

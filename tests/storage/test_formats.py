@@ -271,13 +271,6 @@ def test_formats_that_cannot_be_written_are_refused(tmp_path: Path, name: str) -
         open_sink(tmp_path / name)
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/a", "gs://b", "https://x/y.zip", Path("hf://a/b")])
-def test_remote_places_are_refused(url: str | Path) -> None:
-    for opener in (open_source, open_sink):
-        with pytest.raises(UsageError, match=r"://.*only local paths are supported"):
-            opener(url)
-
-
 @pytest.mark.parametrize(
     ("files", "message"),
     [

@@ -13,6 +13,7 @@ from stored_sets import picture, records, same, written
 from pgan_toolkit.errors import DataError, PganError, SetupError, UsageError
 from pgan_toolkit.imaging import encode_jpeg, encode_png
 from pgan_toolkit.storage import Record, guess_format, open_sink, open_source
+from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.lmdb_pages import list_values
 
 PNG = encode_png(picture(0))
@@ -200,7 +201,10 @@ def test_trees_of_several_levels_and_sizes_are_those_of_the_library(tmp_path: Pa
             opened.open_db(b"named", txn=transaction)
     path = tmp_path / "set" / "data.mdb"
     data = path.read_bytes()
-    got = {found.key: data[found.offset : found.offset + found.size] for found in list_values(path)}
+    got = {
+        found.key: data[found.offset : found.offset + found.size]
+        for found in list_values(Archive(path))
+    }
     assert list(got) == sorted(values)
     assert got == values
 

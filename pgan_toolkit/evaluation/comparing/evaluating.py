@@ -37,7 +37,7 @@ from pgan_toolkit.imaging import pixel_library_versions
 from pgan_toolkit.metrics.descriptors import SwdSettings, swd_levels
 from pgan_toolkit.metrics.result import library_versions
 from pgan_toolkit.progress import ProgressMode
-from pgan_toolkit.storage import ImageSource
+from pgan_toolkit.storage import ImageSource, Place
 
 __all__ = ["Conditions", "EvaluationSettings", "evaluate", "judge"]
 
@@ -115,8 +115,8 @@ class Conditions:
 
 
 def evaluate(
-    real: ImageSource | Path | str,
-    fake: ImageSource | Path | str | Callable[[int, int], Any],
+    real: ImageSource | Place | str,
+    fake: ImageSource | Place | str | Callable[[int, int], Any],
     *,
     metrics: Sequence[str] | None = None,
     images: int | None = None,
@@ -132,9 +132,9 @@ def evaluate(
 
     Parameters
     ----------
-    real : ImageSource | Path | str
+    real : ImageSource | Place | str
         The real set, or what `open_source` opens.
-    fake : ImageSource | Path | str | callable
+    fake : ImageSource | Place | str | callable
         The set to be judged; a callable is a `Generate`: it takes a number and a seed.
     metrics : sequence of str | None
         Keys of `METRICS`; None: all that can run here without a download.
@@ -239,8 +239,8 @@ def judge(report: Report, conditions: Conditions) -> Report:
 
 
 def _open(
-    real: ImageSource | Path | str,
-    fake: ImageSource | Path | str | Callable[[int, int], Any],
+    real: ImageSource | Place | str,
+    fake: ImageSource | Place | str | Callable[[int, int], Any],
     choice: Choice,
     images: int | None,
     settings: EvaluationSettings,

@@ -36,7 +36,7 @@ from pgan_toolkit.runs import (
     read_state,
     save_checkpoint,
 )
-from pgan_toolkit.storage import StoredSource, atomic_write_bytes, lock_file, open_source
+from pgan_toolkit.storage import Place, StoredSource, atomic_write_bytes, lock_file, open_source
 
 __all__ = ["RestorerFolder", "train_restorer"]
 
@@ -97,7 +97,7 @@ class RestorerFolder:
 def train_restorer(
     settings: TrainingSettings,
     *,
-    data: Path,
+    data: Place,
     out: Path,
     resume: bool = False,
     device: str = "auto",
@@ -113,7 +113,7 @@ def train_restorer(
     ----------
     settings : TrainingSettings
         What to train, and how.
-    data : Path
+    data : Path | RemotePath
         Clean pictures, in any format of storage.
     out : Path
         The run's folder.
@@ -302,7 +302,7 @@ def _open_first(settings: TrainingSettings, device: torch.device) -> Restoration
     return network
 
 
-def _recorded(described: str, *, data: Path, device: torch.device) -> bytes:
+def _recorded(described: str, *, data: Place, device: torch.device) -> bytes:
     """What the run's folder says of it: its settings, and where and with what it runs."""
     facts = json.loads(described)
     facts["made_with"] = {
