@@ -263,8 +263,10 @@ class Ledger:
 
     def _row_of(self, values: dict[str, Any]) -> Row:
         try:
-            check_key(values["key"], where=str(self._path))  # files are written under it
-            return _from_record(values)
+            row = _from_record(values)
+            if row.status != "failed":  # a file is written under it
+                check_key(row.key, where=str(self._path))
+            return row
         except (AttributeError, RecursionError, TypeError, ValueError) as error:
             raise DataError(
                 f"{self._path}: the row of {values.get('key')!r:.80} is damaged ({error}); use "
