@@ -3,7 +3,6 @@
 import multiprocessing
 import multiprocessing.connection
 import os
-import pickle
 import signal
 import threading
 from collections import deque
@@ -15,10 +14,11 @@ from itertools import islice
 from multiprocessing import resource_tracker
 from typing import Any, Generic, TypeVar
 
+from pgan_toolkit.engines.retrying import portable, with_retries
 from pgan_toolkit.environment import usable_cores
 from pgan_toolkit.errors import SetupError
 
-__all__ = ["available_cores", "ordered_map"]
+__all__ = ["LocalEngine", "available_cores", "ordered_map"]
 
 State = TypeVar("State")
 Item = TypeVar("Item")
@@ -80,9 +80,41 @@ def ordered_map(
     """
     if workers == 1:
         state = prepare()
-        yield from (work(state, item) for item in items)
+        yield from (with_retries(work, state, item) for item in items)
         return
     yield from _Pool(work, prepare, on_lost, workers).run(iter(items))
+
+
+class LocalEngine:
+    """Processes of this machine; with one worker the work is done in this process itself.
+
+    Parameters
+    ----------
+    workers : int
+        Processes, 1 or more.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def __enter__(self) -> "LocalEngine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def map(
+        self,
+        work: Callable[[State, Item], Value],
+        items: Iterable[Item],
+        *,
+        prepare: Callable[[], State],
+        on_lost: Callable[[Item], Value],
+        most: int | None = None,
+    ) -> Generator[Value, None, None]:
+        """Apply `work` to every item, as `ordered_map`, by `most` processes at most."""
+        workers = self.workers if most is None else max(1, min(self.workers, most))
+        return ordered_map(work, items, prepare=prepare, on_lost=on_lost, workers=workers)
 
 
 class _Pool(Generic[State, Item, Value]):
@@ -204,21 +236,11 @@ def _die_with_parent() -> None:
 
 def _apply(work: Callable[[Any, Item], Value], item: Item) -> Value:
     if _failure is not None:
-        raise _portable(_failure)
+        raise portable(_failure)
     try:
-        return work(_state, item)
+        return with_retries(work, _state, item)
     except Exception as error:  # noqa: BLE001 - raised again
-        raise _portable(error) from None
-
-
-def _portable(error: Exception) -> Exception:
-    """The error, or what it says where it would be lost on the way to the parent."""
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - what this process has just made
-    except Exception:  # noqa: BLE001 - whatever a class's own reconstruction raises
-        told = RuntimeError(f"{type(error).__name__}: {error}")
-        return told.with_traceback(error.__traceback__)
-    return error
+        raise portable(error) from None
 
 
 def _is_alive() -> bool:
