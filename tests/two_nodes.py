@@ -56,6 +56,7 @@ def two_nodes() -> Iterator[TwoNodes]:
         # The nodes' workers import the tests' functions, and this tree.
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_raylet_start_wait_time_s", "120")
         patch.setenv(_MARK, mark)
         cluster = ray_cluster.Cluster(
             initialize_head=True, head_node_args={**_NODE, "include_dashboard": False}

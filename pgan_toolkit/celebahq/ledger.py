@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -313,7 +313,7 @@ def remove_ledger(path: Path) -> None:
 
 
 def _to_record(row: Row) -> tuple[object, ...]:
-    values = asdict(row)
+    values = vars(row)  # `asdict` would copy all of it
     return tuple(
         json.dumps(value) if name in _JSON_COLUMNS else value for name, value in values.items()
     )

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pgan_toolkit.engines.retrying import portable, with_retries
+from pgan_toolkit.engines.batches import BatchResult, BatchSize, portable, run_batch
 from pgan_toolkit.errors import SetupError
 
 try:
@@ -41,19 +41,16 @@ Value = TypeVar("Value")
 _LOST = (NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, WorkerCrashedError)
 _BATCHES_PER_ACTOR = 2
 _WINDOW_PER_ACTOR = 4
-_BATCH_SECONDS = 0.2
-_LARGEST_BATCH = 512
 _MOST_STRIKES = 3
 _POLL_SECONDS = 1.0
 
 
 @dataclass(eq=False)
 class _Batch(Generic[Item, Value]):
-    """Consecutive items; `values` is None until they are done, and then ends before an error."""
+    """Consecutive items; `result` is None until they are done."""
 
     items: list[Item]
-    values: list[Value] | None = None
-    error: Exception | None = None
+    result: BatchResult[Value] | None = None
     strikes: int = 0
 
 
@@ -84,17 +81,10 @@ class _Worker:
     def node(self) -> str:
         return str(ray.get_runtime_context().get_node_id())
 
-    def run(self, items: list[Any]) -> tuple[list[Any], Exception | None, float]:
-        """Return the results up to the first error, that error, and the seconds taken."""
-        start, values = time.perf_counter(), list[Any]()
+    def run(self, items: list[Any]) -> BatchResult[Any]:
         if self._failure is not None:
-            return values, self._failure, 0.0
-        try:
-            for item in items:
-                values.append(with_retries(self._work, self._state, item))
-        except Exception as error:  # noqa: BLE001 - raised by the driver
-            return values, portable(error), 0.0
-        return values, None, time.perf_counter() - start
+            return BatchResult([], self._failure)
+        return run_batch(self._work, self._state, items)
 
 
 class RayMap(Generic[State, Item, Value]):
@@ -132,7 +122,7 @@ class RayMap(Generic[State, Item, Value]):
         self._actors: list[_Actor[Item, Value]] = []
         self._window: list[_Batch[Item, Value]] = []
         self._waiting: deque[_Batch[Item, Value]] = deque()
-        self._batch_size = 1
+        self._size = BatchSize()
         self._failed_starts = 0
         self._last_ready = time.monotonic()
 
@@ -144,7 +134,7 @@ class RayMap(Generic[State, Item, Value]):
                 if not self._window:
                     return
                 self._send()
-                done = self._window[0].values is not None
+                done = self._window[0].result is not None
                 self._collect(timeout_s=0.0 if done else _POLL_SECONDS)
                 if done:
                     self._send()  # the actors have work while the caller takes the results
@@ -155,7 +145,7 @@ class RayMap(Generic[State, Item, Value]):
 
     def _read(self, items: Iterator[Item]) -> None:
         while len(self._window) < _WINDOW_PER_ACTOR * self._workers:
-            batch = _Batch[Item, Value](list(islice(items, self._batch_size)))
+            batch = _Batch[Item, Value](list(islice(items, self._size.items)))
             if not batch.items:
                 return
             self._window.append(batch)
@@ -213,17 +203,12 @@ class RayMap(Generic[State, Item, Value]):
             if not ray.wait([reference], timeout=0)[0]:
                 return
             try:
-                batch.values, batch.error, seconds = ray.get(reference)
+                batch.result = ray.get(reference)
             except _LOST:
                 self._bury(actor)
                 return
             actor.sent.popleft()
-            self._resize(seconds / len(batch.items) if batch.error is None else _BATCH_SECONDS)
-
-    def _resize(self, item_seconds: float) -> None:
-        """Make batches of what takes little time, so that sending them takes less than that."""
-        fitting = int(_BATCH_SECONDS / max(item_seconds, 1e-9))
-        self._batch_size = max(1, min(fitting, 4 * self._batch_size, _LARGEST_BATCH))
+            self._size.learn(batch.result.item_seconds)
 
     def _bury(self, actor: _Actor[Item, Value]) -> None:
         """Forget a dead actor: what it worked on is under suspicion, what only waited is not."""
@@ -250,7 +235,7 @@ class RayMap(Generic[State, Item, Value]):
         if batch.strikes < _MOST_STRIKES:
             self._waiting.appendleft(batch)
         else:
-            batch.values = [self._on_lost(batch.items[0])]
+            batch.result = BatchResult([self._on_lost(batch.items[0])])
 
     def _require_workers(self) -> None:
         if any(actor.node is not None for actor in self._actors):
@@ -264,9 +249,10 @@ class RayMap(Generic[State, Item, Value]):
 
 
 def _results(batch: _Batch[Item, Value]) -> Iterator[Value]:
-    yield from batch.values or ()
-    if batch.error is not None:
-        raise batch.error
+    if batch.result is not None:
+        yield from batch.result.values
+        if batch.result.error is not None:
+            raise batch.result.error
 
 
 def _node_is_gone(node: str | None) -> bool:

@@ -7,7 +7,7 @@ import engine_work as jobs
 import pytest
 
 from pgan_toolkit.engines import is_transient, ordered_map
-from pgan_toolkit.engines.retrying import with_retries
+from pgan_toolkit.engines.batches import with_retries
 from pgan_toolkit.errors import DataError
 
 
@@ -38,7 +38,7 @@ def test_networks_pass_and_files_stay_as_they_are(error: Exception, passing: boo
 def test_a_worker_tries_again(
     tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pgan_toolkit.engines.retrying._PAUSES_S", (0.01, 0.01))
+    monkeypatch.setattr("pgan_toolkit.engines.batches._PAUSES_S", (0.01, 0.01))
     items = [(n, tmp_path / "log") for n in range(6)]
     results = ordered_map(
         jobs.resets_twice, items, prepare=jobs.ready, on_lost=jobs.lost, workers=workers
