@@ -86,6 +86,7 @@ def overhead(engine: str, items: int) -> dict[str, object]:
 
 def ledger_costs(count: int) -> dict[str, object]:
     """Write rows as a build does, take the build up again, count, and select."""
+    photographs_mib = _memory_of_photographs(count)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "hq"
         path = Path(folder) / "hq.build" / "ledger.sqlite"
@@ -109,7 +110,7 @@ def ledger_costs(count: int) -> dict[str, object]:
             "status_seconds": round(status, 2),
             "select_seconds": round(selected, 2),
             "select_peak_mib_more": round(selecting),
-            "photographs_mib": round(_memory_of_photographs(count)),
+            "photographs_mib": round(photographs_mib),
         }
 
 
