@@ -60,7 +60,7 @@ def main() -> None:
     elif arguments.what == "ledger":
         result = ledger_costs(max(arguments.items))
     else:
-        result = [timed_build(arguments.data, engine, arguments.restorer) for engine in ENGINES]
+        result = [_shown(timed_build(arguments.data, e, arguments.restorer)) for e in ENGINES]
     print(json.dumps(result, indent=2))
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=2) + "\n")
@@ -198,6 +198,12 @@ def _apart(engine: str, items: int) -> object:
     )
     print(done.stdout, file=sys.stderr)
     return json.loads(done.stdout[done.stdout.index("{") :])
+
+
+def _shown(result: dict[str, object]) -> dict[str, object]:
+    """Print a result as soon as it is there; return it."""
+    print(json.dumps(result), file=sys.stderr, flush=True)
+    return result
 
 
 def _memory_of_photographs(count: int) -> float:

@@ -196,10 +196,7 @@ class ImageStream:
     def identities(self) -> Sequence[Identity]:
         """Return what each picture used is, in order; read anew each time unless just decoded.
 
-        Raises
-        ------
-        DataError
-            A picture cannot be read.
+        Raises DataError where one cannot be read.
         """
         if self._identities is None:
             label = f"checking {Path(self.path).name}"
@@ -213,12 +210,6 @@ class ImageStream:
                     bar.advance()
             self._identities = found
         return tuple(self._identities)
-
-    def identify(self, positions: range) -> list[Identity]:
-        """Return what some of the pictures are, read anew. Raises as `identities`."""
-        indices = self.indices[positions.start : positions.stop]
-        with closing(self._map(self._reader.identify, indices)) as identities:
-            return list(identities)
 
     def batches(
         self,

@@ -25,7 +25,7 @@ from pgan_toolkit.evaluation.comparing.one_pass import (
     feed_shares,
     is_strict,
 )
-from pgan_toolkit.evaluation.content import Identity
+from pgan_toolkit.evaluation.content import Identity, PictureReader
 from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.accumulator import Statistics
 from pgan_toolkit.metrics.features import FeatureSet
@@ -115,7 +115,7 @@ def identify_divided(stream: ImageStream, *, engine: Engine) -> None:
     """
     pieces = _pieces(stream)
     results = engine.map(
-        ImageStream.identify,
+        _identify,
         pieces,
         prepare=partial(_quietly, stream),
         on_lost=partial(_lost, stream.path),
@@ -128,6 +128,11 @@ def identify_divided(stream: ImageStream, *, engine: Engine) -> None:
             found += identities
             bar.advance(len(identities))
     stream.recall_identities(found)
+
+
+def _identify(stream: ImageStream, positions: range) -> list[Identity]:
+    reader = PictureReader(stream.source)
+    return [reader.identify(stream.indices[position]) for position in positions]
 
 
 def _pieces(stream: ImageStream) -> list[range]:
