@@ -100,7 +100,7 @@ def ledger_costs(count: int) -> dict[str, object]:
             resumed = _seconds(lambda: len(ledger.scored_photographs()))
             status = _seconds(lambda: read_status(out))
             before = _peak_mib()
-            _shown({"rows_per_second": count / written, "resume_seconds": resumed, "status": status})
+            _shown({"rows_per_second": count / written, "resume_s": resumed, "status_s": status})
             selected = _seconds(lambda: select(ledger.rows(), Wish(count=30_000)))
             selecting = _peak_mib() - before
         return {
