@@ -1,6 +1,7 @@
 """`pgan-toolkit evaluate`."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,12 @@ from pgan_cli.metric_options import (
     set_argument,
     weights_option,
 )
-from pgan_cli.options import PLACE, quiet_option
+from pgan_cli.options import PLACE, address_option, engine_option, quiet_option
 
 from pgan_toolkit.errors import UsageError
 
 if TYPE_CHECKING:  # it would load torch, which --help does without
+    from pgan_toolkit.engines import Engine
     from pgan_toolkit.evaluation.comparing.generators import Generate
     from pgan_toolkit.storage import Place
 
@@ -125,6 +127,8 @@ def _file_option(name: str, *, text: str) -> Callable[[Any], Any]:
 @click.option("--skip-bad", is_flag=True, help="Leave unreadable pictures out, with a warning.")
 @weights_option
 @metric_device_option
+@engine_option
+@address_option
 @no_cache_option
 @json_option
 @_file_option("junit", text="Write the verdicts here as JUnit XML.")
@@ -148,6 +152,8 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     fake: "Place | None",
     generator: str | None,
     config: Path | None,
+    engine: str,
+    address: str | None,
     update_baseline: bool,
     no_cache: bool,
     report: Path | None,
@@ -172,19 +178,32 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 
     outputs = Outputs(json=report, junit=junit, markdown=markdown, github=github, quiet=quiet)
     plan = resolve(asked, config=config, quiet=quiet, update_baseline=update_baseline)
-    with outputs.places() as places, planned_page(html, history) as page:
+    with (
+        outputs.places() as places,
+        planned_page(html, history) as page,
+        _engine(engine, address) as workers,
+    ):
         found = run(
             real,
             _judged(fake, generator),
             metrics=plan.metrics,
             images=plan.images,
             conditions=plan.conditions,
-            settings=replace(plan.settings, onlooker=page.look),
+            settings=replace(plan.settings, onlooker=page.look, engine=workers),
             cache=open_cache(no_cache=no_cache, quiet=quiet),
         )
         places.write(found)
         page.write(found)
     finish_evaluation(found, baseline=plan.baseline_to_write, quiet=quiet)
+
+
+def _engine(name: str, address: str | None) -> "AbstractContextManager[Engine | None]":
+    """What reads the sets; None stands for this process, whose threads do it."""
+    from pgan_toolkit.engines import open_engine
+
+    if name == "local" and address is None:
+        return nullcontext()
+    return open_engine(name, address=address, workers=0)
 
 
 def _judged(fake: "Place | None", generator: str | None) -> "Place | Generate":

@@ -65,6 +65,11 @@ class RemoteOutput:
         """Whether anything has the name."""
         return self.path.exists()
 
+    def is_made(self) -> bool:
+        """Whether OUT is there, whole, and was made by this build, whatever was selected."""
+        record = self._noted() if self.exists() else None
+        return record is not None and bool(record.tag) and not is_incomplete(self.path)
+
     def is_finished(self, selection: dict[str, object]) -> bool:
         """Whether OUT is there, whole, and of this very selection.
 

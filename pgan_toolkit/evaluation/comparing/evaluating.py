@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pgan_toolkit.devices import find_device
+from pgan_toolkit.engines import Engine
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.evaluation.cache import StatisticsCache
 from pgan_toolkit.evaluation.comparing.baselines import (
@@ -67,6 +68,9 @@ class EvaluationSettings:
     onlooker : Onlooker | None
         What is shown the pictures too: a `PageLook`, for a page of the report and for sentences on
         what is wrong.
+    engine : Engine | None
+        Whose workers read the sets, and compute what is taken from each picture; None: this
+        process does. The numbers are the same.
     """
 
     seed: int = 0
@@ -79,6 +83,7 @@ class EvaluationSettings:
     mode: ProgressMode = "auto"
     generator_batch: int = BATCH_SIZE
     onlooker: Onlooker | None = None
+    engine: Engine | None = None
 
     def stream(self, images: int | None) -> StreamSettings:
         """Return how a set is read of which so many images are used."""
@@ -184,6 +189,7 @@ def evaluate(
         cache=cache,
         onlooker=settings.onlooker,
         bootstrap=settings.bootstrap,
+        engine=settings.engine,
     )
     if settings.onlooker is not None:
         settings.onlooker.begin(parts.real, parts.fake)

@@ -1,8 +1,9 @@
 """One pass over a set: every picture is decoded once and given to all that want it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.accumulator import Statistics
 from pgan_toolkit.metrics.features import FeatureSet
 
-__all__ = ["ONLOOKER", "FeatureCollector", "Share", "feed_shares"]
+__all__ = ["ONLOOKER", "FeatureCollector", "Share", "feed_shares", "is_strict"]
 
 ONLOOKER = "onlooker"
 """Name of the share that is no metric's."""
@@ -29,6 +30,9 @@ class Share:
     ----------
     name : str
         Of the metric, or `ONLOOKER`.
+    fresh : callable or None
+        Makes `statistics` anew, empty; picklable. None: they are this process's own, and no
+        worker's.
     statistics : Statistics
         Knows each picture by its index in `part`, as it would if that were read alone.
     part : ImageStream
@@ -40,6 +44,7 @@ class Share:
     """
 
     name: str
+    fresh: Callable[[], Statistics] | None
     statistics: Statistics
     part: ImageStream
     one_size: bool = True
@@ -70,9 +75,9 @@ class FeatureCollector:
         features, logits = self._extractor.features_and_logits(images)
         self.collected.update(features, first=first, logits=logits)
 
-    def merge(self, other: "FeatureCollector") -> None:
+    def merge(self, other: "FeatureCollector | FeatureSet") -> None:
         """Take over the features of another object; no image twice."""
-        self.collected.merge(other.collected)
+        self.collected.merge(other if isinstance(other, FeatureSet) else other.collected)
 
 
 def feed_shares(
@@ -82,6 +87,7 @@ def feed_shares(
     required: frozenset[str] = frozenset(),
     label: str = "reading",
     device: torch.device | str = "cpu",
+    positions: range | None = None,
 ) -> dict[str, str]:
     """Read a set once and give every share its pictures, on the device.
 
@@ -99,6 +105,8 @@ def feed_shares(
         What the progress bar calls the work.
     device : torch.device | str
         Where the shares compute.
+    positions : range | None
+        Which pictures of the stream; None: all.
 
     Returns
     -------
@@ -110,13 +118,10 @@ def feed_shares(
     DataError
         A picture cannot be read; a share that is required cannot take the pictures.
     """
-    of_metrics = [share for share in shares if share.name != ONLOOKER]
-    strict = any(share.name in required for share in of_metrics if share.one_size) or (
-        bool(of_metrics) and all(share.one_size for share in of_metrics)
-    )
+    sizes: Literal["one", "any"] = "one" if is_strict(shares, required) else "any"
     places = [_places(stream, share.part) for share in shares]
     left_out: dict[str, str] = {}
-    with closing(stream.batches(sizes="one" if strict else "any", label=label)) as batches:
+    with closing(stream.batches(sizes=sizes, label=label, positions=positions)) as batches:
         for batch in batches:
             height, width = batch.images.shape[2:]
             if (height, width) != stream.size:
@@ -127,6 +132,15 @@ def feed_shares(
                     if share.name not in left_out:
                         _give(share, wanted, batch.images if share.on_cpu else images, batch.first)
     return left_out
+
+
+def is_strict(shares: Sequence[Share], required: frozenset[str]) -> bool:
+    """Whether several sizes are an error: no share could go on, or one must not stop."""
+    of_metrics = [share for share in shares if share.name != ONLOOKER]
+    one_size = [share for share in of_metrics if share.one_size]
+    if any(share.name in required for share in one_size):
+        return True
+    return bool(of_metrics) and len(one_size) == len(of_metrics)
 
 
 def _places(stream: ImageStream, part: ImageStream) -> NDArray[np.int64] | None:

@@ -1,12 +1,19 @@
 """The two passes of an evaluation: over the real pictures, and over the fake ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
+from pgan_toolkit.engines import Engine
 from pgan_toolkit.evaluation.cache import StatisticsCache
 from pgan_toolkit.evaluation.comparing.catalogue import METRICS
+from pgan_toolkit.evaluation.comparing.divided_pass import (
+    can_be_divided,
+    feed_divided,
+    identify_divided,
+)
 from pgan_toolkit.evaluation.comparing.one_pass import (
     ONLOOKER,
     FeatureCollector,
@@ -21,6 +28,7 @@ from pgan_toolkit.evaluation.feeding import feed
 from pgan_toolkit.evaluation.measure_features import keep_features, known_features
 from pgan_toolkit.evaluation.measure_swd import keep_patches, known_patches
 from pgan_toolkit.evaluation.sorted_sides import known_sorted
+from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.accumulator import Statistics
 from pgan_toolkit.metrics.descriptors import SwdSettings
 from pgan_toolkit.metrics.features import FeatureSet
@@ -75,6 +83,8 @@ class Passes:
         What looks at the pictures too; it was told of the sets.
     bootstrap : int
         Of the SWD, as `compare_swd`; 0: its standard error is over groups of images.
+    engine : Engine | None
+        Whose workers read the sets; None: this process does.
     """
 
     parts: Parts
@@ -85,6 +95,7 @@ class Passes:
     cache: StatisticsCache | None
     onlooker: Onlooker | None = None
     bootstrap: int = 0
+    engine: Engine | None = None
 
     def read_real(self) -> RealSide:
         """Take what the metrics need from the cache, and the rest from one pass over the pictures.
@@ -99,12 +110,12 @@ class Passes:
         looked = self.cache is not None and self._recall(found, metrics, self.cache)
         shares = []
         if "swd" in metrics and found.patches is None and found.sorted_patches is None:
-            found.patches = SwdStatistics(self.settings)
-            shares.append(Share("swd", found.patches, self.parts.of("real", "swd")))
+            patches = partial(SwdStatistics, self.settings)
+            found.patches = patches()
+            part = self.parts.of("real", "swd")
+            shares.append(Share("swd", patches, found.patches, part))
         if _need_features(metrics) and found.features is None:
-            collector = FeatureCollector(self._extractor)
-            found.features = collector.collected
-            shares.append(Share("features", collector, self.parts.real, one_size=False))
+            found.features = self._share_of_features(shares, self.parts.real, logits=False)
         if self.onlooker is not None and not looked:
             shares.append(self.onlooker.share("real"))
         if shares:
@@ -140,32 +151,48 @@ class Passes:
         found = FakeSide()
         shares: list[Share] = []
         if "swd" in self.choice.metrics:
-            found.patches = SwdStatistics(self.settings, side="fake")
-            shares.append(self._share("swd", found.patches))
+            patches = partial(SwdStatistics, self.settings, side="fake")
+            found.patches = patches()
+            shares.append(self._share("swd", patches, found.patches))
         if "ms-ssim" in self.choice.metrics:
             found.similarity = MsSsim()
-            shares.append(self._share("ms-ssim", found.similarity))
+            shares.append(self._share("ms-ssim", MsSsim, found.similarity))
         if self.tools.digits is not None:
-            found.modes = DiscreteModes(self.tools.digits)
-            shares.append(self._share("modes", found.modes))
+            modes = partial(DiscreteModes, self.tools.digits)
+            found.modes = modes()
+            shares.append(self._share("modes", modes, found.modes))
         if _need_features(self.choice.metrics):
             logits = "inception-score" in self.choice.metrics
-            collector = FeatureCollector(self._extractor, logits=logits)
-            found.features = collector.collected
-            shares.append(Share("features", collector, self.parts.fake, one_size=False))
+            found.features = self._share_of_features(shares, self.parts.fake, logits=logits)
         if self.onlooker is not None:
             shares.append(self.onlooker.share("fake"))
         found.skipped = self._feed("fake", shares)
         return found
 
-    def _share(self, metric: str, statistics: Statistics) -> Share:
-        return Share(metric, statistics, self.parts.of("fake", metric))
+    def _identify(self) -> None:
+        real = self.parts.real
+        if self.engine is not None and can_be_divided(real):
+            identify_divided(real, engine=self.engine)
+        else:
+            real.identities()
+
+    def _share(self, metric: str, fresh: Callable[[], Statistics], statistics: Statistics) -> Share:
+        return Share(metric, fresh, statistics, self.parts.of("fake", metric))
+
+    def _share_of_features(
+        self, shares: list[Share], stream: ImageStream, *, logits: bool
+    ) -> FeatureSet:
+        """Add a share that collects features; return what they are collected in."""
+        fresh = partial(FeatureCollector, self._extractor, logits=logits)
+        collector = fresh()
+        shares.append(Share("features", fresh, collector, stream, one_size=False))
+        return collector.collected
 
     def _recall(self, found: RealSide, metrics: Sequence[str], cache: StatisticsCache) -> bool:
         """Take from the cache what it has; say whether that is all that the onlooker wants."""
         real = self.parts.real
         if metrics and any(cache.knows(self.parts.of("real", name).probe()) for name in metrics):
-            real.identities()  # of all pictures: each part then knows those of its own
+            self._identify()  # all pictures: each part then knows those of its own
         if "swd" in metrics:
             self._recall_patches(found, cache)
         if _need_features(metrics):
@@ -209,6 +236,23 @@ class Passes:
 
     def _feed(self, label: str, shares: list[Share]) -> dict[str, str]:
         stream = self.parts.real if label == "real" else self.parts.fake
+        if self.engine is None or not can_be_divided(stream):
+            return self._feed_here(stream, shares, label)
+        left_out: dict[str, str] = {}
+        if divided := [share for share in shares if share.fresh is not None]:
+            left_out = feed_divided(
+                stream,
+                divided,
+                engine=self.engine,
+                required=self.choice.required,
+                label=label,
+                device=self.device,
+            )
+        if own := [share for share in shares if share.fresh is None]:
+            left_out |= self._feed_here(stream, own, label)
+        return left_out
+
+    def _feed_here(self, stream: ImageStream, shares: list[Share], label: str) -> dict[str, str]:
         if len(shares) == 1 and shares[0].name == ONLOOKER:
             stream = shares[0].part
         return feed_shares(

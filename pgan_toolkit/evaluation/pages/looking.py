@@ -135,7 +135,7 @@ class PageLook:
     def share(self, side: Literal["real", "fake"]) -> Share:
         """Return what takes the pictures of a side."""
         view = self.real if side == "real" else self.fake
-        return Share(ONLOOKER, view.statistics, view.stream, one_size=False, on_cpu=True)
+        return Share(ONLOOKER, None, view.statistics, view.stream, one_size=False, on_cpu=True)
 
     def recall(self, cache: StatisticsCache) -> bool:
         """Take what is to be known of the real side from the cache; say whether it was there."""
