@@ -48,7 +48,7 @@ def test_edited_files_are_read_or_refused(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", _HELD)
 def test_many_edited_files_are_read_or_refused(name: str) -> None:
-    _hold(name, examples=200)
+    _hold(name, examples=60)
 
 
 def _hold(name: str, *, examples: int) -> None:

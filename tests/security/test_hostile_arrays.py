@@ -216,6 +216,14 @@ def test_a_packed_weight_file_is_not_unpacked(tmp_path: Path) -> None:
         _weights(tmp_path / "a.pth")
 
 
+@pytest.mark.parametrize("data", [b"\x80\x02X\x01\x00", b"\x80\x82}.", b"\x80\x02", b"PK\x03\x04"])
+def test_a_damaged_pickle(tmp_path: Path, data: bytes) -> None:
+    """Found by fuzzing: torch fails in many ways, and warns of odd protocols."""
+    (tmp_path / "a.pth").write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.pth: (damaged|holds)"):
+        _weights(tmp_path / "a.pth")
+
+
 def _safetensors(header: bytes, *, length: int | None = None) -> bytes:
     return (len(header) if length is None else length).to_bytes(8, "little") + header
 
