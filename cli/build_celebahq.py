@@ -99,6 +99,13 @@ def _word_or_path(*words: str) -> Callable[[click.Context, click.Parameter, str]
 @restorer_option(default=None, default_help="nets; lanczos for --profile official")
 @device_option
 @precision_option
+@click.option(
+    "--pipeline",
+    type=click.Choice(["auto", "host", "device"]),
+    default="auto",
+    show_default=True,
+    help="Where all but decoding and encoding is computed; auto: on a GPU, with nets there.",
+)
 @workers_option
 @click.option(
     "--max-failures",
@@ -152,6 +159,7 @@ def _describe(plan: "BuildPlan") -> str:
         f"output     {settings.out} ({settings.output_format})",
         f"passes     {'score and render at once' if plan.keeps_all else 'score, then render'}",
         f"resumes    {'the output is finished' if done is None else f'{done:,} scored before'}",
+        f"pipeline   {settings.pipeline}, nets on {settings.device}",
         f"workers    {settings.processes}",
         *source.notes,
         *(f"unusable   {row.reason}" for row in plan.problems[:5]),

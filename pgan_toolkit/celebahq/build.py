@@ -7,7 +7,8 @@ appears under its name in one step when it is complete.
 
 import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import TypeVar
 
 from pgan_toolkit.celebahq.ledger import Ledger, Row, Verdict
 from pgan_toolkit.celebahq.output import remove
@@ -25,6 +26,9 @@ from pgan_toolkit.storage import LABELS_FILE, atomic_write_bytes, open_sink, rea
 from pgan_toolkit.storage.labels import format_labels
 
 __all__ = ["build_dataset"]
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
 
 _COMMIT_SECONDS = 0.25
 
@@ -91,13 +95,7 @@ def _score(plan: BuildPlan, ledger: Ledger, mode: ProgressMode) -> list[Verdict]
     ledger.add(plan.problems)
     done = ledger.scored_photographs() | {row.photograph for row in plan.problems}
     todo = [photograph for photograph in plan.source if photograph.key not in done]
-    results = ordered_map(
-        score_photograph,
-        todo,
-        prepare=plan.worker_settings().opener(),
-        on_lost=_lost,
-        workers=min(plan.settings.processes, max(len(todo), 1)),
-    )
+    results = _mapped(plan, score_photograph, todo, on_lost=_lost, most=max(len(todo), 1))
     failures = _Failures(plan.settings.max_failures)
     failures.count(plan.problems)
     total = len(plan.source)
@@ -113,6 +111,25 @@ def _score(plan: BuildPlan, ledger: Ledger, mode: ProgressMode) -> list[Verdict]
         )
     ledger.set_verdicts(verdicts)
     return verdicts
+
+
+def _mapped(
+    plan: BuildPlan,
+    work: Callable[[Worker, Item], Value],
+    items: Iterable[Item],
+    *,
+    on_lost: Callable[[Item], Value],
+    most: int,
+) -> Generator[Value, None, None]:
+    """Work by processes, or by a process a GPU."""
+    settings, prepare = plan.settings, plan.worker_settings().opener()
+    if settings.pipeline == "device":
+        from pgan_toolkit.celebahq.on_device import open_device_engine
+
+        engine = open_device_engine(settings.device, workers=settings.processes)
+        return engine.map(work, items, prepare=prepare, on_lost=on_lost, most=most)
+    workers = min(settings.processes, most)
+    return ordered_map(work, items, prepare=prepare, on_lost=on_lost, workers=workers)
 
 
 class _Failures:
@@ -173,13 +190,7 @@ def _render(
         return
     paths = {photograph.key: photograph.path for photograph in plan.source}
     tasks = (Render(row, paths[row.photograph]) for row in ledger.rows() if row.key in missing)
-    rendered = ordered_map(
-        render_face,
-        tasks,
-        prepare=plan.worker_settings().opener(),
-        on_lost=_refuse_lost,
-        workers=min(plan.settings.processes, len(missing)),
-    )
+    rendered = _mapped(plan, render_face, tasks, on_lost=_refuse_lost, most=len(missing))
     done = len(kept) - len(missing)
     bar = Progress(len(kept), label="rendering", unit="face", mode=mode, initial=done)
     with contextlib.closing(rendered), bar:

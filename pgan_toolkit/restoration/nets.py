@@ -108,6 +108,11 @@ class NetRestorer:
         return f"{self._name}, torch {torch.__version__}, {kind}, {self._precision}"
 
     @property
+    def device(self) -> torch.device:
+        """Where the networks run."""
+        return self._device
+
+    @property
     def margin_px(self) -> int:
         """Reach of both networks and the resampling, at any scale."""
         nets = self._nets(scale=2)

@@ -69,7 +69,7 @@ def blur_matrix(length: int, *, sigma_px: float, reach_px: int) -> _Matrix:
     return _gathered(weights, np.minimum(place, 2 * length - 1 - place), length)
 
 
-def between(positions: NDArray[np.float64], length: int) -> Between:
+def between(positions: NDArray[np.floating], length: int) -> Between:
     """Return the neighbours of positions among `length` pixels, the outermost beyond the ends."""
     inside = np.clip(positions, 0, length - 1)
     lower = np.floor(inside).astype(np.int64)

@@ -126,7 +126,7 @@ class _Layout:
         sums = []
         for value in values:
             weighted = value.flatten().double()[self._bins] * self._weights
-            sums.append(self._rows @ weighted.reshape(-1, _ROW).sum(1))
+            sums.append(torch.mv(self._rows, weighted.reshape(-1, _ROW).sum(1)))
         return torch.stack(sums)
 
 
@@ -193,7 +193,7 @@ def _tile_power(plane: Tensor) -> Tensor:
     window, weight, _ = _window(TILE_PX, TILE_PX, plane.device)
     transform = torch.fft.rfft2((tiles - tiles.mean((1, 2), keepdim=True)) * window)
     power = (transform.real.square() + transform.imag.square()).flatten(1)
-    return power @ _octaves(plane.device) / weight
+    return torch.mm(power, _octaves(plane.device)) / weight
 
 
 @lru_cache(maxsize=4)
