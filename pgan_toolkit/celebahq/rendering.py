@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from pgan_toolkit.arrays import Image, Landmarks
 from pgan_toolkit.celebahq.quality import quality_score
@@ -47,6 +47,7 @@ class Rendered:
     seconds: dict[str, float]
 
 
+@runtime_checkable
 class Renderer(Protocol):
     """Makes crops; several threads may ask at once."""
 

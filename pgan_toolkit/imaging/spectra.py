@@ -341,4 +341,4 @@ def _in_peaks_and_all(
     level[full] = np.exp(logs[full] / polar.ring_weight[full] + EULER_GAMMA)
     peaks = np.flatnonzero(flat > np.float32(peak_ratio(plane.size)) * level[polar.ring])
     in_peaks = np.bincount(polar.ring[peaks], polar.weight[peaks] * flat[peaks], size)
-    return in_peaks, np.bincount(polar.ring, polar.weight * flat, size)
+    return in_peaks.astype(np.float64), np.bincount(polar.ring, polar.weight * flat, size)
