@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from pgan_toolkit.arrays import Image, Quad
 from pgan_toolkit.imaging.resample import lanczos_resize
 
-__all__ = ["SUPERSAMPLING", "sampling_map", "warp_quad"]
+__all__ = ["STRIP_ROWS", "SUPERSAMPLING", "sampling_map", "warp_quad"]
 
 SUPERSAMPLING = 4
 """Samples a pixel and axis of the result."""
-_STRIP_ROWS = 256  # of the supersampled picture: what stays in a core's cache
+STRIP_ROWS = 256
+"""Rows of the supersampled picture that are made at once: what stays in a core's cache."""
 
 _Rgba = NDArray[np.uint8]
 
@@ -51,9 +52,9 @@ def warp_quad(
         _sample(four, quad, side, 0, out=large)
         return lanczos_resize(_rgb(large), width=size, height=size)
     result = np.empty((size, size, 4), np.uint8)
-    samples = np.empty((min(_STRIP_ROWS, side), side, 4), np.uint8)
-    for top in range(0, side, _STRIP_ROWS):
-        strip = samples[: min(_STRIP_ROWS, side - top)]
+    samples = np.empty((min(STRIP_ROWS, side), side, 4), np.uint8)
+    for top in range(0, side, STRIP_ROWS):
+        strip = samples[: min(STRIP_ROWS, side - top)]
         _sample(four, quad, side, top, out=strip)
         first, rows = top // SUPERSAMPLING, len(strip) // SUPERSAMPLING
         part = result[first : first + rows]

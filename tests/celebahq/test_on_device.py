@@ -1,6 +1,7 @@
 """The recipe in torch against the one by NumPy and OpenCV: pixels to a grey level, equal scores."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,7 @@ def _quad(generator: np.random.Generator, height: int, width: int) -> Quad:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=seeds, size=st.sampled_from([64, 68, 100, 256]))
 def test_warp_is_the_host_s(seed: int, size: int) -> None:
     generator = np.random.default_rng(seed)
@@ -92,7 +93,7 @@ def test_a_warp_in_bands_is_the_warp_in_one(monkeypatch: pytest.MonkeyPatch) -> 
     _require_alike(_pixels(box_warp(image, quad, size=64)), _pixels(whole), share=0.002)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=seeds, sigma_px=st.floats(0.5, 40))
 def test_padding_is_the_host_s(seed: int, sigma_px: float) -> None:
     generator = np.random.default_rng(seed)
@@ -162,10 +163,13 @@ def _require_one_recipe(folder: Path, restorer: NetRestorer, *, size: int) -> li
         found = device.render_scored(image, landmarks)
         _require_alike(found.crop, expected.crop, share=0.002)
         assert np.array_equal(device.render(image, landmarks), found.crop)
-        assert found.score == pytest.approx(expected.score, abs=0.05)
+        assert found.score == pytest.approx(expected.score, abs=0.005)
         scores[name] = (expected.score, found.score)
     by_host = sorted(scores, key=lambda name: scores[name][0])
-    assert by_host == sorted(scores, key=lambda name: scores[name][1])
+    for worse, better in pairwise(by_host):
+        # One pixel that lies between two levels moves the score of so small a crop by this.
+        apart = scores[better][0] - scores[worse][0] > 0.01
+        assert not apart or scores[better][1] > scores[worse][1]
     return by_host
 
 

@@ -6,9 +6,10 @@ that copying one overlaps with computing another, and the device's memory is bou
 
 Memory on the device, in tensors of one photograph beside the networks' own (computed from their
 sizes, not measured on a GPU): the enlarged region and its padded window take 3 bytes a pixel, and
-the window 12 more as float32 while it is warped; a band of the warp takes 100 MiB and a band of the
-padding 110 MiB. A window has 1.5 to 8 megapixels at 1024 pixels of output for photographs that are
-enlarged, and 36 at most for those that are not: 0.2 to 0.8 GiB a photograph.
+the window 12 more as float32 while it is warped; a band of the warp takes 350 MiB and a band of the
+padding 130 MiB. A window has up to 8 megapixels at 1024 pixels of output for photographs that are
+enlarged, and up to 36 for those that are not: 0.5 to 1 GiB a photograph, where the supersampled
+picture as float32 and what its making needs would take 1.2 GiB more.
 """
 
 import queue
