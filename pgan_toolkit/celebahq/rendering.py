@@ -1,31 +1,22 @@
-"""What makes a crop and its score of a decoded photograph: on the host, or on a torch device."""
+"""What makes a crop and its score of a decoded photograph, and does so by NumPy and OpenCV."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from pgan_toolkit.arrays import Image, Landmarks
 from pgan_toolkit.celebahq.quality import quality_score
 from pgan_toolkit.celebahq.recipe import Profile, render_crop
-from pgan_toolkit.errors import UsageError
 from pgan_toolkit.restoration import Restorer
 
 __all__ = [
     "HostRenderer",
-    "Pipeline",
-    "PipelineChoice",
     "Rendered",
     "Renderer",
-    "open_renderer",
-    "resolve_pipeline",
     "timed",
 ]
-
-Pipeline = Literal["host", "device"]
-"""NumPy and OpenCV around the nets; or all in torch from the restored part to the score."""
-PipelineChoice = Literal["auto", "host", "device"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,52 +75,9 @@ class HostRenderer:
         return Rendered(crop, score, seconds)
 
 
-def open_renderer(
-    profile: Profile, restorer: Restorer, *, pipeline: Pipeline, output_size: int
-) -> Renderer:
-    """Return a renderer; "device" means the restorer's."""
-    if pipeline == "host":
-        return HostRenderer(profile, restorer, output_size=output_size)
-    from pgan_toolkit.celebahq.on_device import DeviceRenderer
-    from pgan_toolkit.restoration.nets import NetRestorer
-
-    if not isinstance(restorer, NetRestorer):
-        raise _without_nets(restorer.identity)
-    return DeviceRenderer(profile, restorer, output_size=output_size)
-
-
-def resolve_pipeline(
-    choice: PipelineChoice, *, profile: Profile, restorer_spec: str, device: str
-) -> Pipeline:
-    """Say what "auto" means: the device for networks on a GPU and the box filter, else the host.
-
-    Raises
-    ------
-    UsageError
-        The device is asked for, and the profile or the restorer has no such path.
-    """
-    boxes, nets = profile.final_filter == "box", restorer_spec != "lanczos"
-    if choice == "auto":
-        return "device" if device.startswith("cuda") and boxes and nets else "host"
-    if choice == "device" and not nets:
-        raise _without_nets(restorer_spec)
-    if choice == "device" and not boxes:
-        raise UsageError(
-            f"--pipeline device: profile {profile.name} ends in a Lanczos filter, which is on the "
-            "host only; use auto or host"
-        )
-    return choice
-
-
 @contextmanager
 def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     """Record how long the block takes."""
     start = time.perf_counter()
     yield
     seconds[stage] = time.perf_counter() - start
-
-
-def _without_nets(restorer: str) -> UsageError:
-    return UsageError(
-        f"--pipeline device: the {restorer} restorer runs on the host only; use auto or host"
-    )

@@ -9,8 +9,8 @@ import numpy as np
 
 from pgan_toolkit.celebahq.detection import find_predictor
 from pgan_toolkit.celebahq.photographs import LandmarkChoice, key_of
+from pgan_toolkit.celebahq.pipelines import PipelineChoice, resolve_pipeline
 from pgan_toolkit.celebahq.recipe import Profile
-from pgan_toolkit.celebahq.rendering import PipelineChoice, resolve_pipeline
 from pgan_toolkit.celebahq.selection import Wish
 from pgan_toolkit.digests import file_digest
 from pgan_toolkit.engines import available_cores

@@ -15,14 +15,9 @@ from pgan_toolkit.celebahq.geometry import crop_quad
 from pgan_toolkit.celebahq.landmarks import check_landmarks
 from pgan_toolkit.celebahq.ledger import Row
 from pgan_toolkit.celebahq.photographs import Photograph
+from pgan_toolkit.celebahq.pipelines import PipelineChoice, open_renderer, resolve_pipeline
 from pgan_toolkit.celebahq.recipe import Profile
-from pgan_toolkit.celebahq.rendering import (
-    PipelineChoice,
-    Rendered,
-    open_renderer,
-    resolve_pipeline,
-    timed,
-)
+from pgan_toolkit.celebahq.rendering import Rendered, timed
 from pgan_toolkit.digests import pixel_digest
 from pgan_toolkit.errors import DataError, SetupError
 from pgan_toolkit.imaging import decode_image, encode_png, limit_threads

@@ -17,7 +17,8 @@ from pgan_toolkit.celebahq.on_device import DeviceRenderer
 from pgan_toolkit.celebahq.on_device.padding import faded_pad
 from pgan_toolkit.celebahq.on_device.spectrum import measure_spectrum
 from pgan_toolkit.celebahq.on_device.warping import box_warp
-from pgan_toolkit.celebahq.rendering import HostRenderer, resolve_pipeline
+from pgan_toolkit.celebahq.pipelines import resolve_pipeline
+from pgan_toolkit.celebahq.rendering import HostRenderer
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.imaging import Box, Margins, decode_image, feathered_pad, warp_quad
 from pgan_toolkit.restoration.nets import NetRestorer
