@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from pgan_cli.options import (
     FORMAT_NAMES,
+    address_option,
     device_option,
+    engine_option,
     fresh_option,
     precision_option,
     quiet_option,
@@ -16,7 +18,7 @@ from pgan_cli.options import (
 )
 from pgan_cli.pages import command_line, page_place
 
-from pgan_toolkit.errors import Interrupted
+from pgan_toolkit.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:  # it would load all that decodes, which --help does without
     from pgan_toolkit.celebahq import BuildPlan
@@ -37,7 +39,6 @@ def _word_or_path(*words: str) -> Callable[[click.Context, click.Parameter, str]
 @click.command("build-celebahq", epilog=_EXAMPLES)
 @click.option(
     "--src",
-    required=True,
     type=click.Path(path_type=Path),
     help="CelebA in the wild (img_celeba/ and Anno/), or any folder of photographs.",
 )
@@ -107,6 +108,8 @@ def _word_or_path(*words: str) -> Callable[[click.Context, click.Parameter, str]
     help="Where all but decoding and encoding is computed; auto: on a GPU, with nets there.",
 )
 @workers_option
+@engine_option
+@address_option
 @click.option(
     "--max-failures",
     type=click.IntRange(min=0),
@@ -118,25 +121,67 @@ def _word_or_path(*words: str) -> Callable[[click.Context, click.Parameter, str]
     help="Write a page here: scores and the cut, best, borderline and worst pictures, failures.",
 )
 @fresh_option
+@click.option(
+    "--log",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Append events here, a JSON object a line.",
+)
+@click.option(
+    "--metrics-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep numbers here for Prometheus' textfile collector.",
+)
+@click.option("--status", is_flag=True, help="Say how far the build into OUT is, and end.")
+@click.option("--json", "as_json", is_flag=True, help="With --status: as JSON.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing.")
 @quiet_option
-def build_celebahq(
-    *, report: Path | None, fresh: bool, dry_run: bool, quiet: bool, **options: Any
+def build_celebahq(  # noqa: PLR0913 - one argument an option
+    *,
+    src: Path | None,
+    out: Path,
+    engine: str,
+    address: str | None,
+    report: Path | None,
+    log: Path | None,
+    metrics_file: Path | None,
+    status: bool,
+    as_json: bool,
+    fresh: bool,
+    dry_run: bool,
+    quiet: bool,
+    **options: Any,
 ) -> None:
     """Build a ranked, aligned face dataset from photographs.
 
     Every photograph's face is cropped upright and scored for quality; the best are written.
     Killed at any moment, the same command goes on and ends with the same bytes.
     """
+    if status:
+        _show_status(out, as_json=as_json)
+        return
+    if as_json:
+        raise UsageError("--json: expected with --status only; a build writes summary.json")
+    if src is None:
+        raise UsageError("--src: missing; name the folder of photographs")
     from pgan_toolkit.celebahq import BuildSettings, build_dataset, build_html, plan_build
+    from pgan_toolkit.engines import open_engine
 
-    settings = BuildSettings(**options)
+    settings = BuildSettings(src=src, out=out, **options)
     if dry_run:
         click.echo(_describe(plan_build(settings)))
         return
     with page_place(report) as page:
         try:
-            summary = build_dataset(settings, fresh=fresh, mode="quiet" if quiet else "auto")
+            workers = settings.processes if engine == "local" else settings.workers or 0
+            with open_engine(engine, address=address, workers=workers) as opened:
+                summary = build_dataset(
+                    settings,
+                    engine=None if engine == "local" else opened,  # it knows of GPUs itself
+                    fresh=fresh,
+                    mode="quiet" if quiet else "auto",
+                    log=log,
+                    metrics_file=metrics_file,
+                )
         except KeyboardInterrupt:
             raise Interrupted("interrupted; the same command goes on where it stopped") from None
         if page is not None:
@@ -145,6 +190,13 @@ def build_celebahq(
         click.echo(summary.to_text())
         click.echo(f"dataset: {settings.out}")
         click.echo(f"ledger, table of all photographs, contact sheet: {settings.out}.build/")
+
+
+def _show_status(out: Path, *, as_json: bool) -> None:
+    from pgan_toolkit.celebahq import read_status
+
+    found = read_status(out)
+    click.echo(found.to_json() if as_json else found.to_text(), nl=not as_json)
 
 
 def _describe(plan: "BuildPlan") -> str:

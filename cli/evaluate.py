@@ -1,6 +1,8 @@
 """`pgan-toolkit evaluate`."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +17,12 @@ from pgan_cli.metric_options import (
     set_argument,
     weights_option,
 )
-from pgan_cli.options import quiet_option
+from pgan_cli.options import address_option, engine_option, quiet_option
 
 from pgan_toolkit.errors import UsageError
 
 if TYPE_CHECKING:  # it would load torch, which --help does without
+    from pgan_toolkit.engines import Engine
     from pgan_toolkit.evaluation.comparing.generators import Generate
 
 __all__ = ["evaluate"]
@@ -123,6 +126,8 @@ def _file_option(name: str, *, text: str) -> Callable[[Any], Any]:
 @click.option("--skip-bad", is_flag=True, help="Leave unreadable pictures out, with a warning.")
 @weights_option
 @metric_device_option
+@engine_option
+@address_option
 @no_cache_option
 @json_option
 @_file_option("junit", text="Write the verdicts here as JUnit XML.")
@@ -146,6 +151,8 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     fake: Path | None,
     generator: str | None,
     config: Path | None,
+    engine: str,
+    address: str | None,
     update_baseline: bool,
     no_cache: bool,
     report: Path | None,
@@ -170,7 +177,11 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 
     outputs = Outputs(json=report, junit=junit, markdown=markdown, github=github, quiet=quiet)
     plan = resolve(asked, config=config, quiet=quiet, update_baseline=update_baseline)
-    with outputs.places() as places, planned_page(html, history) as page:
+    with (
+        outputs.places() as places,
+        planned_page(html, history) as page,
+        _engine(engine, address) as workers,
+    ):
         judged = _judged(fake, generator)
         found = run(
             real,
@@ -178,12 +189,21 @@ def evaluate(  # noqa: PLR0913 - one argument an option
             metrics=plan.metrics,
             images=plan.images,
             conditions=plan.conditions,
-            settings=plan.settings,
+            settings=replace(plan.settings, engine=workers),
             cache=open_cache(no_cache=no_cache, quiet=quiet),
         )
         places.write(found)
         page.write(found, real=real, fake=judged, settings=plan.settings)
     finish_evaluation(found, baseline=plan.baseline_to_write, quiet=quiet)
+
+
+def _engine(name: str, address: str | None) -> "AbstractContextManager[Engine | None]":
+    """What reads the sets; None stands for this process, whose threads do it."""
+    from pgan_toolkit.engines import open_engine
+
+    if name == "local" and address is None:
+        return nullcontext()
+    return open_engine(name, address=address, workers=0)
 
 
 def _judged(fake: Path | None, generator: str | None) -> "Path | Generate":

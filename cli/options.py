@@ -7,7 +7,9 @@ import click
 
 __all__ = [
     "FORMAT_NAMES",
+    "address_option",
     "device_option",
+    "engine_option",
     "fresh_option",
     "precision_option",
     "quiet_option",
@@ -31,6 +33,18 @@ device_option = click.option(
     "--device", default="auto", show_default=True, help="Of the nets: auto, cpu, cuda or cuda:N."
 )
 
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="What runs the work: this machine, or a Ray cluster (extra ray).",
+)
+address_option = click.option(
+    "--address",
+    metavar="auto|HOST:PORT",
+    help="Of the Ray cluster, with --engine ray.  [default: auto]",
+)
 fresh_option = click.option(
     "--fresh", is_flag=True, help="Forget an earlier build into OUT, and remove what it made."
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-__all__ = ["LOG_INTERVAL_S", "Progress", "ProgressMode"]
+__all__ = ["LOG_INTERVAL_S", "Progress", "ProgressMode", "duration_text"]
 
 ProgressMode = Literal["auto", "quiet"]
 LOG_INTERVAL_S = 30.0
@@ -117,7 +117,7 @@ class Progress:
         if self.total is None:
             return f"{self.label}: {self._counted(self.done)}, {rate:,.1f} per second"
         percent = 100 * self.done // max(self.total, 1)
-        left = f", {_duration((self.total - self.done) / rate)} left" if rate > 0 else ""
+        left = f", {duration_text((self.total - self.done) / rate)} left" if rate > 0 else ""
         of = f"{self.done:,} of {self._counted(self.total)} ({percent} %)"
         return f"{self.label}: {of}, {rate:,.1f} per second{left}"
 
@@ -127,7 +127,7 @@ class Progress:
             return f"{self.label}: stopped after {self._counted(self.done)}{of}"
         seconds = self._clock() - self._start_s
         rate = f", {self._rate():,.1f} per second" if seconds > 0 else ""
-        return f"{self.label}: {self._counted(self.done)} in {_duration(seconds)}{rate}"
+        return f"{self.label}: {self._counted(self.done)} in {duration_text(seconds)}{rate}"
 
     def _rate(self) -> float:
         seconds = self._clock() - self._start_s
@@ -137,7 +137,8 @@ class Progress:
         return f"{count:,} {self.unit}" + ("" if count == 1 else "s")
 
 
-def _duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
+    """Return a time as people write it: "59 s", "2 min 5 s", "3 h 7 min"."""
     whole = max(round(seconds), 0)
     if whole < 60:
         return f"{whole} s"

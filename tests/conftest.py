@@ -11,8 +11,8 @@ install_import_hook(
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
 )
 
-pytest_plugins = ("small_networks",)
-"""Fixtures of the trainer's networks, beside this file."""
+pytest_plugins = ("small_networks", "two_nodes")
+"""Fixtures of the trainer's networks and of a Ray cluster, beside this file."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

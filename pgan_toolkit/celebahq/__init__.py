@@ -18,12 +18,14 @@ from pgan_toolkit.celebahq.ranking import Ranking, ScoredPicture, UnreadablePict
 from pgan_toolkit.celebahq.recipe import PROFILES, Profile, render_crop
 from pgan_toolkit.celebahq.selection import Wish, select
 from pgan_toolkit.celebahq.settings import BuildSettings
+from pgan_toolkit.celebahq.status import BuildStatus, read_status
 from pgan_toolkit.celebahq.summary import BuildSummary
 
 __all__ = [
     "PROFILES",
     "BuildPlan",
     "BuildSettings",
+    "BuildStatus",
     "BuildSummary",
     "CropPlan",
     "Face",
@@ -51,6 +53,7 @@ __all__ = [
     "quality_score",
     "rank_pictures",
     "read_landmarks",
+    "read_status",
     "render_crop",
     "select",
     "write_landmarks",

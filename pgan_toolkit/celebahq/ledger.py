@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -19,7 +19,7 @@ import numpy as np
 from pgan_toolkit.arrays import Landmarks
 from pgan_toolkit.errors import DataError, SetupError
 
-__all__ = ["Ledger", "Row", "Verdict", "remove_ledger"]
+__all__ = ["Counts", "Ledger", "Row", "Verdict", "remove_ledger"]
 
 _VERSION = 1
 _BUSY_SECONDS = 30.0
@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS faces (
     seconds TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS faces_by_photograph ON faces (photograph);
+CREATE INDEX IF NOT EXISTS faces_by_status ON faces (status, photograph, category);
 CREATE TABLE IF NOT EXISTS verdicts (
     key TEXT PRIMARY KEY,
     verdict TEXT NOT NULL CHECK (verdict IN ('kept', 'rejected', 'duplicate', 'failed')),
@@ -117,6 +118,25 @@ class Verdict:
     verdict: Literal["kept", "rejected", "duplicate", "failed"]
     rank: int | None = None
     duplicate_of: str = ""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a ledger holds, in numbers.
+
+    Attributes
+    ----------
+    photographs : dict
+        "scored" and "failed" -> photographs.
+    failures : dict
+        Category -> photographs, the most frequent first.
+    verdicts : dict
+        Verdict -> faces; empty before the selection.
+    """
+
+    photographs: dict[str, int]
+    failures: dict[str, int]
+    verdicts: dict[str, int]
 
 
 _JSON_COLUMNS = ("landmarks", "quad", "seconds")
@@ -211,6 +231,21 @@ class Ledger:
             )
             return {str(row[0]) for row in found}
 
+    def counts(self) -> "Counts":
+        """Count photographs by status, failures by category, and faces by verdict."""
+        with self._explained():
+            statuses = self._connection.execute(
+                "SELECT status, COUNT(DISTINCT photograph) FROM faces GROUP BY status"
+            ).fetchall()
+            failures = self._connection.execute(
+                "SELECT category, COUNT(*) AS number FROM faces WHERE status = 'failed' "
+                "GROUP BY category ORDER BY number DESC, category"
+            ).fetchall()
+            verdicts = self._connection.execute(
+                "SELECT verdict, COUNT(*) FROM verdicts GROUP BY verdict ORDER BY verdict"
+            ).fetchall()
+        return Counts({"scored": 0, "failed": 0, **dict(statuses)}, dict(failures), dict(verdicts))
+
     def set_verdicts(self, verdicts: Iterable[Verdict]) -> None:
         """Replace all verdicts."""
         values = [(v.key, v.verdict, v.rank, v.duplicate_of) for v in verdicts]
@@ -278,7 +313,7 @@ def remove_ledger(path: Path) -> None:
 
 
 def _to_record(row: Row) -> tuple[object, ...]:
-    values = asdict(row)
+    values = vars(row)  # `asdict` would copy all of it
     return tuple(
         json.dumps(value) if name in _JSON_COLUMNS else value for name, value in values.items()
     )

@@ -68,6 +68,10 @@ class Output:
             return any(self.path.iterdir())
         return os.path.lexists(self.path)
 
+    def is_made(self) -> bool:
+        """Whether OUT is there and was made by this build, whatever was selected."""
+        return self.exists() and self._made() is not None
+
     def is_finished(self, selection: dict[str, object]) -> bool:
         """Whether OUT is there, whole, and of this very selection.
 

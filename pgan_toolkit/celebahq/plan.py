@@ -106,7 +106,7 @@ class BuildPlan:
             output_size=settings.size,
             faces=settings.faces if settings.landmarks == "detect" else None,
             predictor=settings.predictor,
-            spool=self.workspace.spool,
+            crops=self.workspace.crops,
             spools_all=self.keeps_all,
         )
 

@@ -22,7 +22,7 @@ from pgan_toolkit.imaging import (
     encode_png,
     shrink_to_fit,
 )
-from pgan_toolkit.storage import atomic_write_bytes, read_file
+from pgan_toolkit.storage import atomic_write_bytes
 
 __all__ = ["write_contact_sheet"]
 
@@ -76,7 +76,7 @@ def write_contact_sheet(
     photographs : Mapping
         Photograph key -> its file.
     worker : Worker
-        Renders what was not kept; kept crops are read from its spool.
+        Renders what was not kept; kept crops are read from its crops.
     threads : int
         Pictures that are made at once.
     """
@@ -126,8 +126,8 @@ def _picture(worker: Worker, entry: _Entry) -> Image | None:
     if row.category in _NOT_OPENED:
         return None
     if verdict.verdict == "kept":
-        crop = worker.settings.spool / f"{verdict.key}.png"
-        return shrink_to_fit(decode_image(read_file(crop), name=str(crop)), size_px=_TILE_PX)
+        crop = decode_image(worker.settings.crops.read(verdict.key), name=f"{verdict.key}.png")
+        return shrink_to_fit(crop, size_px=_TILE_PX)
     try:
         image = worker.decode(path)
     except DataError:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pgan_toolkit.arrays import Image, Landmarks
+from pgan_toolkit.celebahq.crops import CropFolder
 from pgan_toolkit.celebahq.detection import FaceDetector
 from pgan_toolkit.celebahq.geometry import crop_quad
 from pgan_toolkit.celebahq.landmarks import check_landmarks
@@ -19,10 +20,11 @@ from pgan_toolkit.celebahq.pipelines import PipelineChoice, open_renderer, resol
 from pgan_toolkit.celebahq.recipe import Profile
 from pgan_toolkit.celebahq.rendering import Rendered, timed
 from pgan_toolkit.digests import pixel_digest
+from pgan_toolkit.engines import is_transient
 from pgan_toolkit.errors import DataError, SetupError
 from pgan_toolkit.imaging import decode_image, encode_png, limit_threads
 from pgan_toolkit.restoration import PrecisionChoice, open_restorer
-from pgan_toolkit.storage import atomic_write_bytes, read_file
+from pgan_toolkit.storage import read_file
 
 __all__ = ["Render", "Worker", "WorkerSettings", "failed_row", "render_face", "score_photograph"]
 
@@ -43,8 +45,8 @@ class WorkerSettings:
         Which faces to detect; None to use the annotated landmarks.
     predictor : Path | None
         The 68-point predictor file for detection.
-    spool : Path
-        Where crops are written as PNG files.
+    crops : CropFolder
+        Where crops are written.
     spools_all : bool
         Write every crop as it is scored: the selection will hardly leave one out.
     """
@@ -58,12 +60,12 @@ class WorkerSettings:
     output_size: int
     faces: Literal["largest", "every"] | None
     predictor: Path | None
-    spool: Path
+    crops: CropFolder
     spools_all: bool
 
     def opener(self) -> "Callable[[], Worker]":
-        """Return a picklable function that makes a worker."""
-        return partial(Worker, self)
+        """Return a picklable function that makes a worker where the crops' place is seen."""
+        return partial(_open_worker, self)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Render:
     path: Path
 
 
-_LOST = {errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_LOST = {errno.ENOTCONN, errno.ENODEV, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 class _Unusable(DataError):
@@ -132,7 +134,9 @@ class Worker:
     def _require_source(self, error: DataError) -> None:
         """Tell a photograph that cannot be read from a disk that has gone."""
         cause, source = error.__cause__, self.settings.source
-        if isinstance(cause, OSError) and (cause.errno in _LOST or not _has_entries(source)):
+        if isinstance(cause, OSError) and (
+            cause.errno in _LOST or is_transient(cause) or not _has_entries(source)
+        ):
             raise SetupError(
                 f"{error}: the source or the system fails, not this photograph; see that "
                 f"{source} is there, and run the same command again"
@@ -161,6 +165,11 @@ class Worker:
     def render_scored(self, image: Image, landmarks: Landmarks) -> Rendered:
         """Return the same crop with its score."""
         return self._renderer.render_scored(image, landmarks)
+
+
+def _open_worker(settings: WorkerSettings) -> Worker:
+    settings.crops.require_shared()
+    return Worker(settings)
 
 
 def score_photograph(worker: Worker, photograph: Photograph) -> list[Row]:
@@ -270,5 +279,5 @@ def _scored_crops(worker: Worker, photograph: Photograph) -> Iterator[tuple[Row,
 def _spool(worker: Worker, row: Row, crop: Image) -> Row:
     seconds = dict(row.seconds)
     with timed(seconds, "write"):
-        atomic_write_bytes(worker.settings.spool / f"{row.key}.png", encode_png(crop))
+        worker.settings.crops.write(row.key, encode_png(crop))
     return replace(row, seconds=seconds)

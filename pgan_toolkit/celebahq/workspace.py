@@ -5,10 +5,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pgan_toolkit.celebahq.crops import CropFolder
 from pgan_toolkit.celebahq.ledger import remove_ledger
 from pgan_toolkit.celebahq.output import Output, remove
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.storage import lock_file
+from pgan_toolkit.storage.locking import is_locked
 
 __all__ = ["Workspace"]
 
@@ -24,8 +26,8 @@ class Workspace:
         The workspace.
     ledger, table, summary, sheet : Path
         The ledger, the CSV of all photographs, the summary and the contact sheet.
-    spool : Path
-        Crops that are finished, one PNG file each.
+    crops : CropFolder
+        Crops that are finished.
     packed : Path
         The dataset as one file, before it gets its name.
 
@@ -43,7 +45,7 @@ class Workspace:
         self.table = self.folder / "photographs.csv"
         self.summary = self.folder / "summary.json"
         self.sheet = self.folder / "contact_sheet.png"
-        self.spool = self.folder / "crops"
+        self.crops = CropFolder(self.folder / "crops")
         self.packed = self.folder / "dataset"
         self._lock = self.folder / "lock"
         self._trash = self.folder / "trash"
@@ -67,6 +69,10 @@ class Workspace:
             self._tidy()
             yield
 
+    def is_held(self) -> bool:
+        """Whether a build is at work here."""
+        return is_locked(self._lock)
+
     def clear(self) -> None:
         """Forget everything of this build; an output that is not its own is refused.
 
@@ -78,30 +84,11 @@ class Workspace:
             OUT was not made by this build.
         """
         self.output.retire(self._trash)
-        for path in (self._trash, self.spool, self.packed, self.table, self.summary, self.sheet):
+        crops = self.crops.folder
+        for path in (self._trash, crops, self.packed, self.table, self.summary, self.sheet):
             remove(path)
         remove(self._record)
         remove_ledger(self.ledger)
-
-    def spooled(self) -> set[str]:
-        """Keys of the finished crops."""
-        if not self.spool.is_dir():
-            return set()
-        return {
-            path.relative_to(self.spool).with_suffix("").as_posix()
-            for path in self.spool.rglob("*.png")
-            if not path.name.startswith(".")
-        }
-
-    def keep_only(self, keys: set[str]) -> None:
-        """Remove crops that were not selected, and what killed workers left behind."""
-        for path in self.spool.rglob("*"):
-            key = path.relative_to(self.spool).with_suffix("").as_posix()
-            if path.is_file() and (path.suffix != ".png" or key not in keys):
-                path.unlink()
-        for folder in sorted(self.spool.rglob("*/"), reverse=True):  # the deepest first
-            with contextlib.suppress(OSError):
-                folder.rmdir()  # which only an empty one allows
 
     def _refuse_foreign(self) -> None:
         known = self._lock.exists() or self.ledger.exists()

@@ -1,7 +1,19 @@
-"""An ordered map over many items with bounded work in flight, by processes or by threads."""
+"""An ordered map over many items with bounded work in flight: by processes, threads, or Ray."""
 
+from pgan_toolkit.engines.batches import is_transient
+from pgan_toolkit.engines.engine import Engine, EngineName, open_engine
 from pgan_toolkit.engines.lanes import LaneEngine
-from pgan_toolkit.engines.local import available_cores, ordered_map
+from pgan_toolkit.engines.local import LocalEngine, available_cores, ordered_map
 from pgan_toolkit.engines.threads import threaded_map
 
-__all__ = ["LaneEngine", "available_cores", "ordered_map", "threaded_map"]
+__all__ = [
+    "Engine",
+    "EngineName",
+    "LaneEngine",
+    "LocalEngine",
+    "available_cores",
+    "is_transient",
+    "open_engine",
+    "ordered_map",
+    "threaded_map",
+]

@@ -15,7 +15,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
 
-from pgan_toolkit.engines.local import _die_with_parent, _interrupts_held_back, _portable
+from pgan_toolkit.engines.batches import portable, with_retries
+from pgan_toolkit.engines.local import _die_with_parent, _interrupts_held_back
 from pgan_toolkit.engines.threads import threaded_map
 from pgan_toolkit.errors import SetupError
 
@@ -250,7 +251,7 @@ def _serve(
     try:
         state = prepare()
     except Exception as error:  # noqa: BLE001 - raised again in the parent
-        tells.send(_portable(error))
+        tells.send(portable(error))
         return
     tells.send(None)
     threads = [threading.Thread(target=_answer, args=(state, lane)) for lane in lanes]
@@ -267,7 +268,7 @@ def _answer(state: Any, lane: Connection) -> None:
         except EOFError:
             return
         try:
-            answer = _Answer(work(state, item))
+            answer = _Answer(with_retries(work, state, item))
         except Exception as error:  # noqa: BLE001 - raised again in the parent
-            answer = _Answer(None, _portable(error))
+            answer = _Answer(None, portable(error))
         lane.send(answer)

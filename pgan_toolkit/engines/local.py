@@ -3,7 +3,6 @@
 import multiprocessing
 import multiprocessing.connection
 import os
-import pickle
 import signal
 import threading
 from collections import deque
@@ -15,10 +14,11 @@ from itertools import islice
 from multiprocessing import resource_tracker
 from typing import Any, Generic, TypeVar
 
+from pgan_toolkit.engines.batches import BatchResult, BatchSize, portable, run_batch, with_retries
 from pgan_toolkit.environment import usable_cores
 from pgan_toolkit.errors import SetupError
 
-__all__ = ["available_cores", "ordered_map"]
+__all__ = ["LocalEngine", "available_cores", "ordered_map"]
 
 State = TypeVar("State")
 Item = TypeVar("Item")
@@ -48,9 +48,10 @@ def ordered_map(
 ) -> Generator[Value, None, None]:
     """Apply `work` to every item and yield the results in the items' order.
 
-    At most 4 items per worker are in flight, whatever the number of items. With one worker the
-    work is done in this process. When a worker dies (killed for memory, a crash in a library), the
-    items in flight are tried again one at a time, so that the one that kills its worker is found.
+    At most 4 batches per worker are in flight, whatever the number of items; a batch is one item,
+    or what takes 50 ms together. With one worker the work is done in this process. When a worker
+    dies (killed for memory, a crash in a library), the items in flight are tried again one at a
+    time, so that the one that kills its worker is found.
 
     A caller that may stop before the end does so in `with contextlib.closing(results)`: the
     processes are then gone when the block is left, however it is left.
@@ -80,9 +81,41 @@ def ordered_map(
     """
     if workers == 1:
         state = prepare()
-        yield from (work(state, item) for item in items)
+        yield from (with_retries(work, state, item) for item in items)
         return
     yield from _Pool(work, prepare, on_lost, workers).run(iter(items))
+
+
+class LocalEngine:
+    """Processes of this machine; with one worker the work is done in this process itself.
+
+    Parameters
+    ----------
+    workers : int
+        Processes, 1 or more.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def __enter__(self) -> "LocalEngine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def map(
+        self,
+        work: Callable[[State, Item], Value],
+        items: Iterable[Item],
+        *,
+        prepare: Callable[[], State],
+        on_lost: Callable[[Item], Value],
+        most: int | None = None,
+    ) -> Generator[Value, None, None]:
+        """Apply `work` to every item, as `ordered_map`, by `most` processes at most."""
+        workers = self.workers if most is None else max(1, min(self.workers, most))
+        return ordered_map(work, items, prepare=prepare, on_lost=on_lost, workers=workers)
 
 
 class _Pool(Generic[State, Item, Value]):
@@ -97,44 +130,61 @@ class _Pool(Generic[State, Item, Value]):
     ) -> None:
         self._work, self._prepare, self._on_lost, self._workers = work, prepare, on_lost, workers
         self._executor = self._start(workers)
+        self._size = BatchSize()
 
     def run(self, items: Iterator[Item]) -> Iterator[Value]:
-        in_flight: deque[tuple[Item, Future[Value]]] = deque()
+        in_flight: deque[tuple[list[Item], Future[BatchResult[Value]]]] = deque()
         try:
             while True:
-                room = self._workers * _QUEUED_PER_WORKER - len(in_flight)
-                in_flight.extend((item, self._submit(item)) for item in islice(items, room))
+                while len(in_flight) < self._workers * _QUEUED_PER_WORKER:
+                    batch = list(islice(items, self._size.items))
+                    if not batch:
+                        break
+                    in_flight.append((batch, self._submit(batch)))
                 if not in_flight:
                     return
                 if _worker_died(in_flight[0][1]):
                     yield from self._one_at_a_time(in_flight)
                     in_flight.clear()
                 else:
-                    yield in_flight.popleft()[1].result()
+                    yield from self._results(in_flight.popleft()[1])
         finally:
             self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def _one_at_a_time(self, suspects: Iterable[tuple[Item, Future[Value]]]) -> Iterator[Value]:
+    def _results(self, future: Future[BatchResult[Value]]) -> Iterator[Value]:
+        result = future.result()
+        self._size.learn(result.item_seconds)
+        yield from result.values
+        if result.error is not None:
+            raise result.error
+
+    def _one_at_a_time(
+        self, suspects: Iterable[tuple[list[Item], Future[BatchResult[Value]]]]
+    ) -> Iterator[Value]:
         """Do again, in one process, what was unfinished when a worker died."""
         self._restart_alone()
-        for item, future in suspects:
-            yield self._alone(item) if _worker_died(future) else future.result()
+        for batch, future in suspects:
+            if not _worker_died(future):
+                yield from self._results(future)
+                continue
+            for item in batch:
+                yield from self._alone(item)
         self._restart(self._workers)
 
-    def _alone(self, item: Item) -> Value:
+    def _alone(self, item: Item) -> Iterator[Value]:
         for _ in range(_ATTEMPTS_ALONE):
-            future = self._submit(item)
+            future = self._submit([item])
             if not _worker_died(future):
-                return future.result()
+                return self._results(future)
             self._restart_alone()
-        return self._on_lost(item)
+        return iter([self._on_lost(item)])
 
-    def _submit(self, item: Item) -> Future[Value]:
+    def _submit(self, batch: list[Item]) -> Future[BatchResult[Value]]:
         try:
             with _interrupts_held_back():
-                return self._executor.submit(_apply, self._work, item)
+                return self._executor.submit(_apply, self._work, batch)
         except BrokenProcessPool as error:  # a worker died just before: the same as just after
-            refused: Future[Value] = Future()
+            refused: Future[BatchResult[Value]] = Future()
             refused.set_exception(error)
             return refused
 
@@ -202,23 +252,10 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _apply(work: Callable[[Any, Item], Value], item: Item) -> Value:
+def _apply(work: Callable[[Any, Item], Value], batch: list[Item]) -> BatchResult[Value]:
     if _failure is not None:
-        raise _portable(_failure)
-    try:
-        return work(_state, item)
-    except Exception as error:  # noqa: BLE001 - raised again
-        raise _portable(error) from None
-
-
-def _portable(error: Exception) -> Exception:
-    """The error, or what it says where it would be lost on the way to the parent."""
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - what this process has just made
-    except Exception:  # noqa: BLE001 - whatever a class's own reconstruction raises
-        told = RuntimeError(f"{type(error).__name__}: {error}")
-        return told.with_traceback(error.__traceback__)
-    return error
+        return BatchResult([], portable(_failure))
+    return run_batch(work, _state, batch)
 
 
 def _is_alive() -> bool:

@@ -157,6 +157,14 @@ class ImageStream:
         """Set what `sizes` gives, from an earlier pass over the very same pictures."""
         self._sizes = Counter(sizes)
 
+    def recall_identities(self, identities: Sequence[Identity]) -> None:
+        """Set what `identities` gives, from another process that read the very same pictures."""
+        self._identities = list(identities)
+
+    def batch_size(self, *, at_most: int = _LARGEST_BATCH) -> int:
+        """Pictures in a batch: as the settings say, or as many as are fit for their size."""
+        return self.settings.batch_size or min(at_most, _fitting(self.size))
+
     def take(self, images: int) -> "ImageStream":
         """Return a stream of so many of these pictures at most, as the seed chooses them.
 
@@ -206,14 +214,21 @@ class ImageStream:
             self._identities = found
         return tuple(self._identities)
 
+    def identify(self, positions: range) -> list[Identity]:
+        """Return what some of the pictures are, read anew. Raises as `identities`."""
+        indices = self.indices[positions.start : positions.stop]
+        with closing(self._map(self._reader.identify, indices)) as identities:
+            return list(identities)
+
     def batches(
         self,
         *,
         sizes: Literal["one", "any"] = "one",
         at_most: int = _LARGEST_BATCH,
         label: str = "reading",
+        positions: range | None = None,
     ) -> Generator[Batch, None, None]:
-        """Give all pictures once.
+        """Give all pictures once, or those of some positions.
 
         Parameters
         ----------
@@ -223,21 +238,24 @@ class ImageStream:
             Pictures in a batch where the settings do not say.
         label : str
             What the progress bar calls the work.
+        positions : range | None
+            Which of the pictures, without gaps; None: all. What is found out is then of those.
 
         Raises
         ------
         DataError
             A picture cannot be read, or has another size than the first where it must not.
         """
-        batch_size = self.settings.batch_size or min(at_most, _fitting(self.size))
+        batch_size, positions = self.batch_size(at_most=at_most), positions or range(len(self))
         self._identities = None
         seen, found = Counter[tuple[int, int]](), list[Identity]()
-        first, group = 0, list[Image]()
+        first, group = positions.start, list[Image]()
+        indices = self.indices[positions.start : positions.stop]
         with (
-            Progress(len(self), label=label, unit="image", mode=self.settings.mode) as bar,
-            closing(self._map(self._read, self.indices, ahead=batch_size)) as pictures,
+            Progress(len(indices), label=label, unit="image", mode=self.settings.mode) as bar,
+            closing(self._map(self._read, indices, ahead=batch_size)) as pictures,
         ):
-            for position, (image, identity) in enumerate(pictures):
+            for position, (image, identity) in enumerate(pictures, positions.start):
                 if sizes == "one" and image.shape[:2] != self.size:
                     raise self._mixed(position, image)
                 if group and (len(group) == batch_size or group[0].shape != image.shape):

@@ -3,12 +3,15 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from pgan_toolkit.errors import SetupError
 
-__all__ = ["lock_file"]
+__all__ = ["is_locked", "lock_file"]
+
+_ASK_AGAIN_S = 0.05
 
 
 @contextlib.contextmanager
@@ -38,9 +41,28 @@ def lock_file(path: Path, *, work: str) -> Iterator[None]:
         os.close(handle)
 
 
+def is_locked(path: Path) -> bool:
+    """Whether another process holds a file's lock; False where there is no file."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def _hold(handle: int, path: Path, work: str) -> None:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # or `is_locked` asks just now
+            time.sleep(_ASK_AGAIN_S)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
         raise SetupError(

@@ -18,6 +18,7 @@ from pgan_toolkit.celebahq import (
     build_dataset,
     read_landmarks,
 )
+from pgan_toolkit.celebahq.crops import CropFolder
 from pgan_toolkit.celebahq.work import Render, WorkerSettings, render_face
 from pgan_toolkit.engines import ordered_map
 from pgan_toolkit.errors import DataError
@@ -350,7 +351,8 @@ def test_a_photograph_that_goes_between_the_passes_is_named(
     task.path.unlink()
     opener = WorkerSettings(
         source=source.folder, profile="paper", restorer="lanczos", device="auto", precision="auto",
-        output_size=64, faces=None, predictor=None, spool=tmp_path / "crops", spools_all=False,
+        output_size=64, faces=None, predictor=None,
+        crops=CropFolder(tmp_path / "crops"), spools_all=False,
     ).opener()  # fmt: skip
     again = ordered_map(render_face, [task], prepare=opener, on_lost=_lost, workers=workers)
     with pytest.raises(DataError, match=r"/src/good\.png: cannot be read \(No such file"):

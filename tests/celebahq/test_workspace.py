@@ -28,7 +28,7 @@ def put(path: Path, text: str = "x") -> Path:
 def test_it_lies_beside_the_output_and_has_its_name(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "set.v2.zip")
     assert workspace.folder == tmp_path / "set.v2.zip.build"
-    assert workspace.ledger.parent == workspace.spool.parent == workspace.folder
+    assert workspace.ledger.parent == workspace.crops.folder.parent == workspace.folder
     assert list(tmp_path.iterdir()) == []
 
 
@@ -73,12 +73,12 @@ def test_a_holder_that_was_killed_holds_nothing(workspace: Workspace) -> None:
 def test_clear_removes_the_build_and_its_output_but_not_the_held_lock(
     workspace: Workspace, kind: str
 ) -> None:
-    made = put(workspace.packed if kind == "file" else workspace.spool / "sub" / "a.png")
-    made = made if kind == "file" else workspace.spool
+    made = put(workspace.packed if kind == "file" else workspace.crops.folder / "sub" / "a.png")
+    made = made if kind == "file" else workspace.crops.folder
     workspace.output.publish(made, selection={}, pictures=1)
     with Ledger(workspace.ledger):
         pass
-    put(workspace.spool / "sub" / "a.png")
+    put(workspace.crops.folder / "sub" / "a.png")
     put(workspace.table)
     with workspace.locked():
         workspace.clear()
@@ -131,17 +131,20 @@ def test_a_ledger_is_removed_with_the_journal_that_a_killed_process_left(tmp_pat
 
 
 def test_the_spools_keys_are_names_without_png(workspace: Workspace) -> None:
-    assert workspace.spooled() == set()
+    assert workspace.crops.keys() == set()
     for name in ("a.png", "b.v2.png", "sub/c.png", ".a.png.0123abcd.partial", ".d.png"):
-        put(workspace.spool / name)
-    assert workspace.spooled() == {"a", "b.v2", "sub/c"}
+        put(workspace.crops.folder / name)
+    assert workspace.crops.keys() == {"a", "b.v2", "sub/c"}
 
 
 def test_keep_only_leaves_what_was_selected_and_no_empty_folder(workspace: Workspace) -> None:
-    workspace.keep_only({"a"})  # before there is a spool
+    workspace.crops.keep_only({"a"})  # before there is a spool
     for name in ("a.png", "b.png", "sub/c.png", "sub/d.png", "gone/deep/e.png", "a.txt",
                  ".a.png.0123abcd.partial", "sub/.c.png.0123abcd.partial"):  # fmt: skip
-        put(workspace.spool / name)
-    workspace.keep_only({"a", "sub/d"})
-    left = {path.relative_to(workspace.spool).as_posix() for path in workspace.spool.rglob("*")}
+        put(workspace.crops.folder / name)
+    workspace.crops.keep_only({"a", "sub/d"})
+    left = {
+        path.relative_to(workspace.crops.folder).as_posix()
+        for path in workspace.crops.folder.rglob("*")
+    }
     assert left == {"a.png", "sub", "sub/d.png"}

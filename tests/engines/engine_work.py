@@ -85,3 +85,25 @@ def lost(item: object) -> int:
     """The result of an item whose worker died: its negative number."""
     number = item[0] if isinstance(item, tuple) else item
     return -int(number)  # type: ignore[call-overload]
+
+
+def node_after(state: int, item: tuple[int, float]) -> str:
+    """Where this is, after so many seconds."""
+    import ray
+
+    time.sleep(item[1])
+    return str(ray.get_runtime_context().get_node_id())
+
+
+def resets_twice(state: int, item: tuple[int, Path]) -> int:
+    """A connection is reset at item 3, the first two times."""
+    number, log = item
+    if number == 3:
+        with log.open("a") as file:
+            file.write("x")
+        if len(log.read_text()) <= 2:
+            try:
+                raise ConnectionResetError("peer")
+            except ConnectionResetError as error:
+                raise DataError("a.jpg: cannot be read") from error
+    return state + number

@@ -45,18 +45,34 @@ def test_items_are_read_as_they_are_needed(workers: int) -> None:
         nonlocal read
         for number in range(100):
             read += 1
-            yield number
+            yield number, 0.06
 
-    results = _map(jobs.add, items(), workers=workers)
+    results = _map(jobs.add_after, items(), workers=workers)
     assert read == 0
     ahead = []
     for taken in range(1, 31):
         next(results)
-        time.sleep(0.002)
         ahead.append(read - taken)
     results.close()
     assert max(ahead) < 4 * workers
     assert workers == 1 or max(ahead) >= workers
+
+
+def test_what_takes_little_time_goes_in_batches_of_512_at_most() -> None:
+    read = 0
+
+    def items() -> Iterator[int]:
+        nonlocal read
+        for number in range(100_000):
+            read += 1
+            yield number
+
+    ahead = 0
+    with closing(_map(jobs.add, items(), workers=2)) as results:
+        for taken in range(20_000):
+            assert next(results) == 100 + taken
+            ahead = max(ahead, read - taken)
+    assert 512 < ahead <= 4 * 2 * 512
 
 
 @pytest.mark.parametrize("workers", [1, 2])

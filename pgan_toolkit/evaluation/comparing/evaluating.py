@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pgan_toolkit.devices import find_device
+from pgan_toolkit.engines import Engine
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.evaluation.cache import StatisticsCache
 from pgan_toolkit.evaluation.comparing.baselines import (
@@ -63,6 +64,9 @@ class EvaluationSettings:
         As `StreamSettings`.
     generator_batch : int
         Pictures that a generator is asked for at once, at most.
+    engine : Engine | None
+        Whose workers read the sets, and compute what is taken from each picture; None: this
+        process does. The numbers are the same.
     """
 
     seed: int = 0
@@ -74,6 +78,7 @@ class EvaluationSettings:
     workers: int | None = None
     mode: ProgressMode = "auto"
     generator_batch: int = BATCH_SIZE
+    engine: Engine | None = None
 
     def stream(self, images: int | None) -> StreamSettings:
         """Return how a set is read of which so many images are used."""
@@ -177,6 +182,7 @@ def evaluate(
         settings=SwdSettings(seed=settings.seed),
         device=device,
         cache=cache,
+        engine=settings.engine,
     )
     measured, given_up = _measured(passes, bootstrap=settings.bootstrap)
     if not measured:

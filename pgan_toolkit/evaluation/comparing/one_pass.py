@@ -1,8 +1,9 @@
 """One pass over a set: every picture is decoded once and given to all that want it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from pgan_toolkit.evaluation.streams import Batch, ImageStream
 from pgan_toolkit.metrics.accumulator import Statistics
 from pgan_toolkit.metrics.features import FeatureSet
 
-__all__ = ["FeatureCollector", "Share", "feed_shares"]
+__all__ = ["FeatureCollector", "Share", "feed_shares", "is_strict"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,8 @@ class Share:
     ----------
     name : str
         Of the metric.
+    fresh : callable
+        Makes `statistics` anew, empty; picklable.
     statistics : Statistics
         Knows each picture by its index in `part`, as it would if that were read alone.
     part : ImageStream
@@ -35,6 +38,7 @@ class Share:
     """
 
     name: str
+    fresh: Callable[[], Statistics]
     statistics: Statistics
     part: ImageStream
     one_size: bool = True
@@ -64,9 +68,9 @@ class FeatureCollector:
         features, logits = self._extractor.features_and_logits(images)
         self.collected.update(features, first=first, logits=logits)
 
-    def merge(self, other: "FeatureCollector") -> None:
+    def merge(self, other: "FeatureCollector | FeatureSet") -> None:
         """Take over the features of another object; no image twice."""
-        self.collected.merge(other.collected)
+        self.collected.merge(other if isinstance(other, FeatureSet) else other.collected)
 
 
 def feed_shares(
@@ -76,6 +80,7 @@ def feed_shares(
     required: frozenset[str] = frozenset(),
     label: str = "reading",
     device: torch.device | str = "cpu",
+    positions: range | None = None,
 ) -> dict[str, str]:
     """Read a set once and give every share its pictures, on the device.
 
@@ -93,6 +98,8 @@ def feed_shares(
         What the progress bar calls the work.
     device : torch.device | str
         Where the shares compute.
+    positions : range | None
+        Which pictures of the stream; None: all.
 
     Returns
     -------
@@ -104,12 +111,10 @@ def feed_shares(
     DataError
         A picture cannot be read; a share that is required cannot take the pictures.
     """
-    strict = any(share.name in required for share in shares if share.one_size) or all(
-        share.one_size for share in shares
-    )
+    sizes: Literal["one", "any"] = "one" if is_strict(shares, required) else "any"
     places = [_places(stream, share.part) for share in shares]
     left_out: dict[str, str] = {}
-    with closing(stream.batches(sizes="one" if strict else "any", label=label)) as batches:
+    with closing(stream.batches(sizes=sizes, label=label, positions=positions)) as batches:
         for batch in batches:
             height, width = batch.images.shape[2:]
             if (height, width) != stream.size:
@@ -120,6 +125,12 @@ def feed_shares(
                     if share.name not in left_out:
                         _give(share, wanted, images, batch)
     return left_out
+
+
+def is_strict(shares: Sequence[Share], required: frozenset[str]) -> bool:
+    """Whether several sizes are an error: no share could go on, or one must not stop."""
+    one_size = [share for share in shares if share.one_size]
+    return len(one_size) == len(shares) or any(share.name in required for share in one_size)
 
 
 def _places(stream: ImageStream, part: ImageStream) -> NDArray[np.int64] | None:

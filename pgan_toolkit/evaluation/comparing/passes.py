@@ -1,18 +1,26 @@
 """The two passes of an evaluation: over the real pictures, and over the fake ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
+from pgan_toolkit.engines import Engine
 from pgan_toolkit.evaluation.cache import StatisticsCache
 from pgan_toolkit.evaluation.comparing.catalogue import METRICS
+from pgan_toolkit.evaluation.comparing.divided_pass import (
+    can_be_divided,
+    feed_divided,
+    identify_divided,
+)
 from pgan_toolkit.evaluation.comparing.one_pass import FeatureCollector, Share, feed_shares
 from pgan_toolkit.evaluation.comparing.parts import Parts
 from pgan_toolkit.evaluation.comparing.selecting import Choice, Tools
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
 from pgan_toolkit.evaluation.measure_features import keep_features, known_features
 from pgan_toolkit.evaluation.measure_swd import keep_patches, known_patches
+from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.accumulator import Statistics
 from pgan_toolkit.metrics.descriptors import SwdSettings
 from pgan_toolkit.metrics.features import FeatureSet
@@ -61,6 +69,8 @@ class Passes:
         Where to compute.
     cache : StatisticsCache | None
         Of the real side.
+    engine : Engine | None
+        Whose workers read the sets; None: this process does.
     """
 
     parts: Parts
@@ -69,6 +79,7 @@ class Passes:
     settings: SwdSettings
     device: torch.device
     cache: StatisticsCache | None
+    engine: Engine | None = None
 
     def read_real(self) -> RealSide:
         """Take what the metrics need from the cache, and the rest from one pass over the pictures.
@@ -81,16 +92,16 @@ class Passes:
         metrics = [name for name in self.choice.metrics if "real" in METRICS[name].sides]
         found = RealSide()
         if self.cache is not None and metrics:
-            self.parts.real.identities()  # of all pictures: each part then knows those of its own
+            self._identify()  # all pictures: each part then knows those of its own
             self._recall(found, metrics, self.cache)
         shares = []
         if "swd" in metrics and found.patches is None:
-            found.patches = SwdStatistics(self.settings)
-            shares.append(Share("swd", found.patches, self.parts.of("real", "swd")))
+            patches = partial(SwdStatistics, self.settings)
+            found.patches = patches()
+            part = self.parts.of("real", "swd")
+            shares.append(Share("swd", patches, found.patches, part))
         if _need_features(metrics) and found.features is None:
-            collector = FeatureCollector(self._extractor)
-            found.features = collector.collected
-            shares.append(Share("features", collector, self.parts.real, one_size=False))
+            found.features = self._share_of_features(shares, self.parts.real, logits=False)
         if shares:
             found.skipped = self._feed("real", shares)
         if self.cache is not None:
@@ -108,24 +119,40 @@ class Passes:
         found = FakeSide()
         shares: list[Share] = []
         if "swd" in self.choice.metrics:
-            found.patches = SwdStatistics(self.settings, side="fake")
-            shares.append(self._share("swd", found.patches))
+            patches = partial(SwdStatistics, self.settings, side="fake")
+            found.patches = patches()
+            shares.append(self._share("swd", patches, found.patches))
         if "ms-ssim" in self.choice.metrics:
             found.similarity = MsSsim()
-            shares.append(self._share("ms-ssim", found.similarity))
+            shares.append(self._share("ms-ssim", MsSsim, found.similarity))
         if self.tools.digits is not None:
-            found.modes = DiscreteModes(self.tools.digits)
-            shares.append(self._share("modes", found.modes))
+            modes = partial(DiscreteModes, self.tools.digits)
+            found.modes = modes()
+            shares.append(self._share("modes", modes, found.modes))
         if _need_features(self.choice.metrics):
             logits = "inception-score" in self.choice.metrics
-            collector = FeatureCollector(self._extractor, logits=logits)
-            found.features = collector.collected
-            shares.append(Share("features", collector, self.parts.fake, one_size=False))
+            found.features = self._share_of_features(shares, self.parts.fake, logits=logits)
         found.skipped = self._feed("fake", shares)
         return found
 
-    def _share(self, metric: str, statistics: Statistics) -> Share:
-        return Share(metric, statistics, self.parts.of("fake", metric))
+    def _identify(self) -> None:
+        real = self.parts.real
+        if self.engine is not None and can_be_divided(real):
+            identify_divided(real, engine=self.engine)
+        else:
+            real.identities()
+
+    def _share(self, metric: str, fresh: Callable[[], Statistics], statistics: Statistics) -> Share:
+        return Share(metric, fresh, statistics, self.parts.of("fake", metric))
+
+    def _share_of_features(
+        self, shares: list[Share], stream: ImageStream, *, logits: bool
+    ) -> FeatureSet:
+        """Add a share that collects features; return what they are collected in."""
+        fresh = partial(FeatureCollector, self._extractor, logits=logits)
+        collector = fresh()
+        shares.append(Share("features", fresh, collector, stream, one_size=False))
+        return collector.collected
 
     def _recall(self, found: RealSide, metrics: Sequence[str], cache: StatisticsCache) -> None:
         real = self.parts.real
@@ -145,9 +172,10 @@ class Passes:
 
     def _feed(self, label: str, shares: list[Share]) -> dict[str, str]:
         stream = self.parts.real if label == "real" else self.parts.fake
-        return feed_shares(
-            stream, shares, required=self.choice.required, label=label, device=self.device
-        )
+        feed = feed_shares
+        if self.engine is not None and can_be_divided(stream):
+            feed = partial(feed_divided, engine=self.engine)
+        return feed(stream, shares, required=self.choice.required, label=label, device=self.device)
 
     @property
     def _extractor(self) -> FeatureExtractor:
