@@ -42,7 +42,7 @@ class LaneEngine:
     """
 
     def __init__(self, environments: Sequence[Mapping[str, str]], *, threads: int) -> None:
-        self._environments, self._threads = environments, threads
+        self.environments, self._threads = environments, threads
         self.workers = len(environments) * threads
 
     def __enter__(self) -> "LaneEngine":
@@ -87,9 +87,9 @@ class LaneEngine:
         """
         threads = self._threads
         if most is not None:
-            threads = max(1, min(threads, -(-most // len(self._environments))))
-        crew = _Crew(work, prepare, on_lost, self._environments, threads)
-        lanes = len(self._environments) * threads
+            threads = max(1, min(threads, -(-most // len(self.environments))))
+        crew = _Crew(work, prepare, on_lost, self.environments, threads)
+        lanes = len(self.environments) * threads
         try:
             yield from threaded_map(crew.call, items, workers=lanes, ahead=_AHEAD_PER_LANE * lanes)
         finally:

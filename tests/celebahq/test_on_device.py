@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pgan_toolkit.arrays import Image, Quad
 from pgan_toolkit.celebahq import PROFILES, measure_quality, read_landmarks
 from pgan_toolkit.celebahq.landmarks import check_landmarks
-from pgan_toolkit.celebahq.on_device import DeviceRenderer
+from pgan_toolkit.celebahq.on_device import SLOTS, DeviceRenderer, open_device_engine
 from pgan_toolkit.celebahq.on_device.padding import faded_pad
 from pgan_toolkit.celebahq.on_device.spectrum import measure_spectrum
 from pgan_toolkit.celebahq.on_device.warping import box_warp
@@ -176,6 +176,32 @@ def _require_one_recipe(folder: Path, restorer: NetRestorer, *, size: int) -> li
 
 def test_crops_and_ranking_of_the_samples_are_the_host_s(samples: Path) -> None:
     assert len(_require_one_recipe(samples, _restorer(), size=68)) == 30
+
+
+@pytest.mark.parametrize(
+    ("visible", "count", "device", "gpus"),
+    [
+        (None, 2, "cuda", ["0", "1"]),
+        ("2, 5", 2, "cuda", ["2", "5"]),
+        ("GPU-1a,GPU-2b,7", 2, "cuda", ["GPU-1a", "GPU-2b"]),
+        (None, 2, "cuda:1", [None]),
+        (None, 0, "cpu", [None]),
+    ],
+)
+def test_every_gpu_that_may_be_used_gets_a_process(
+    monkeypatch: pytest.MonkeyPatch,
+    visible: str | None,
+    count: int,
+    device: str,
+    gpus: list[str | None],
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    engine = open_device_engine(device, workers=5)
+    assert [each.get("CUDA_VISIBLE_DEVICES") for each in engine.environments] == gpus
+    assert engine.workers == len(gpus) * (-(-5 // len(gpus)) + SLOTS)
 
 
 @pytest.mark.gpu

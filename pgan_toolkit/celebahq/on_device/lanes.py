@@ -21,9 +21,12 @@ def open_device_engine(device: str, *, workers: int) -> LaneEngine:
         Threads in all that decode and encode. As many more as there is room for photographs on the
         device are started, since those wait for it.
     """
-    environments = (
-        [{"CUDA_VISIBLE_DEVICES": name} for name in _gpus()] if device == "cuda" else [{}]
-    )
+    environments: list[dict[str, str]] = [{}]
+    if device == "cuda":
+        environments = [{"CUDA_VISIBLE_DEVICES": name} for name in _gpus()]
+    if device != "cpu":
+        # On several streams cuBLAS gives the same sums each time only with room of a fixed size.
+        environments = [{**each, "CUBLAS_WORKSPACE_CONFIG": ":4096:8"} for each in environments]
     return LaneEngine(environments, threads=-(-workers // len(environments)) + SLOTS)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pgan_toolkit.celebahq.on_device.axes import area_matrix, between, blur_matrix, mirrored
+from pgan_toolkit.celebahq.on_device.transfer import sent
 from pgan_toolkit.imaging import Box, Margins
 from pgan_toolkit.imaging.padding import (
     MEDIAN_BINS_A_LEVEL,
@@ -134,7 +135,7 @@ class _Padded:
         length, small = len(self._sources[axis]), self._small.shape[1 + axis]
         place = between((pixels + 0.5) * (small / length) - 0.5, small)
         values = (self._sources[axis][pixels], self._inward[axis][pixels], *place)
-        return _Axis(*(self._sent(value) for value in values))
+        return _Axis(*(sent(value, self._image.device) for value in values))
 
     def _reduced_blur(self, sigma_px: float) -> Tensor:
         height, width = (len(source) for source in self._sources)
@@ -156,7 +157,5 @@ class _Padded:
         self, picture: Tensor, by_y: NDArray[np.float32], by_x: NDArray[np.float32]
     ) -> Tensor:
         """The product with a matrix on each axis: by_y picture by_x^T."""
-        return (self._sent(by_y) @ picture) @ self._sent(by_x).T
-
-    def _sent(self, values: NDArray[np.generic]) -> Tensor:
-        return torch.from_numpy(values).to(self._image.device, non_blocking=True)
+        device = self._image.device
+        return (sent(by_y, device) @ picture) @ sent(by_x, device).T

@@ -24,6 +24,7 @@ from pgan_toolkit.arrays import Image, Landmarks
 from pgan_toolkit.celebahq.geometry import CropPlan, plan_crop
 from pgan_toolkit.celebahq.on_device.padding import faded_pad
 from pgan_toolkit.celebahq.on_device.spectrum import measure_spectrum
+from pgan_toolkit.celebahq.on_device.transfer import fetched
 from pgan_toolkit.celebahq.on_device.warping import box_warp
 from pgan_toolkit.celebahq.recipe import Profile, seen_part
 from pgan_toolkit.celebahq.rendering import Rendered, timed
@@ -69,7 +70,7 @@ class DeviceRenderer:
         """
         task = self._task(image, landmarks)
         with self._slot({}):
-            (crop,) = _fetched(_rows_first(self._crop(task)))
+            (crop,) = fetched(_rows_first(self._crop(task)))
         return crop.numpy()
 
     def render_scored(self, image: Image, landmarks: Landmarks) -> Rendered:
@@ -84,7 +85,7 @@ class DeviceRenderer:
         with self._slot(seconds), timed(seconds, "render"):
             crop = self._crop(task)
             measured = measure_spectrum(crop)
-            pixels, sums = _fetched(_rows_first(crop), measured.sums)
+            pixels, sums = fetched(_rows_first(crop), measured.sums)
         with timed(seconds, "score"):
             score = float(measured.report(sums).score)
         return Rendered(pixels.numpy(), score, seconds)
@@ -146,17 +147,3 @@ def _new_stream(device: torch.device) -> torch.cuda.Stream:
 
 def _rows_first(crop: Tensor) -> Tensor:
     return crop.permute(1, 2, 0).contiguous()
-
-
-def _fetched(*values: Tensor) -> list[Tensor]:
-    """Copy to the host and wait for it; threads may go on meanwhile."""
-    if values[0].device.type == "cpu":
-        return list(values)
-    copies = [torch.empty(value.shape, dtype=value.dtype, pin_memory=True) for value in values]
-    for copy, value in zip(copies, values, strict=True):
-        copy.copy_(value, non_blocking=True)
-    make_event: Callable[..., torch.cuda.Event] = torch.cuda.Event  # which torch leaves untyped
-    done = make_event(blocking=True)  # waiting threads sleep, and leave the cores to decoding
-    done.record()
-    done.synchronize()
-    return copies

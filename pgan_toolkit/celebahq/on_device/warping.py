@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pgan_toolkit.arrays import Quad
+from pgan_toolkit.celebahq.on_device.transfer import sent
 from pgan_toolkit.imaging.warping import STRIP_ROWS, SUPERSAMPLING, sampling_map
 
 __all__ = ["box_warp"]
@@ -38,7 +39,7 @@ def box_warp(image: Tensor, quad: Quad, *, size: int) -> Tensor:
         uint8 (3, size, size), on the same device.
     """
     source = image.float()
-    across, down = (torch.from_numpy(part).to(image.device) for part in _places(quad, size))
+    across, down = (sent(part, image.device) for part in _places(quad, size))
     result = torch.empty((3, size, size), dtype=torch.uint8, device=image.device)
     band = max(_BAND_SAMPLES // across.shape[1] // SUPERSAMPLING, 1)
     for top in range(0, size, band):
