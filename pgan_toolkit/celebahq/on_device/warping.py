@@ -78,7 +78,11 @@ def _bilinear(source: Tensor, x: Tensor, y: Tensor) -> Tensor:
     rows = [(top + step).clamp_(0, height - 1).int().mul_(width) for step in (0, 1)]
     flat = source.reshape(3, height * width)
     upper, lower = (
-        _between(*(flat.index_select(1, (row + column).flatten()) for column in columns), x - left)
+        _between(
+            flat.index_select(1, (row + columns[0]).flatten()),
+            flat.index_select(1, (row + columns[1]).flatten()),
+            x - left,
+        )
         for row in rows
     )
     return _between(upper, lower, y - top).reshape(3, *x.shape)
