@@ -146,6 +146,7 @@ class NetRestorer:
         SetupError
             The GPU has not enough free memory.
         """
+        require_power_of_two(scale)
         part = region or Box(0, 0, image.shape[1], image.shape[0])
         result = np.empty((part.height * scale, part.width * scale, 3), np.uint8)
         for place, pixels in self._parts(image, part, scale):
@@ -175,6 +176,7 @@ class NetRestorer:
         UsageError, SetupError
             As `restore` does.
         """
+        require_power_of_two(scale)
         part = region or Box(0, 0, image.shape[1], image.shape[0])
         size = (3, part.height * scale, part.width * scale)
         result = torch.empty(size, dtype=torch.uint8, device=self._device)
@@ -189,7 +191,6 @@ class NetRestorer:
 
     def _parts(self, image: Image, part: Box, scale: int) -> Iterator[tuple[Box, Tensor]]:
         """Where in the result each tile lies, and its uint8 (3, h, w) on the device."""
-        require_power_of_two(scale)
         nets = self._nets(scale=scale)
         tiles = plan_tiles(
             part,

@@ -47,7 +47,7 @@ def test_the_device_keeps_and_refuses_what_the_host_does(
     for found, expected in zip(_rows(tmp_path / "device"), _rows(tmp_path / "host"), strict=True):
         assert (found.key, found.reason) == (expected.key, expected.reason)
         assert found.pixel_digest == expected.pixel_digest
-        assert found.score == (expected.score and pytest.approx(expected.score, abs=0.005))
+        assert found.score == (expected.score and pytest.approx(expected.score, abs=0.05))
     with pytest.raises(DataError, match="pipeline was device and is now host"):
         _build(samples, tmp_path / "device", nets)
 
