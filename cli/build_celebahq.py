@@ -106,6 +106,13 @@ def _word_or_place(*words: str) -> Callable[[click.Context, click.Parameter, str
 @restorer_option(default=None, default_help="nets; lanczos for --profile official")
 @device_option
 @precision_option
+@click.option(
+    "--pipeline",
+    type=click.Choice(["auto", "host", "device"]),
+    default="auto",
+    show_default=True,
+    help="Where all but decoding and encoding is computed; auto: on a GPU, with nets there.",
+)
 @workers_option
 @engine_option
 @address_option
@@ -181,7 +188,7 @@ def build_celebahq(  # noqa: PLR0913 - one argument an option
             with open_engine(engine, address=address, workers=workers) as opened:
                 summary = build_dataset(
                     settings,
-                    engine=opened,
+                    engine=None if engine == "local" else opened,  # it knows of GPUs itself
                     fresh=fresh,
                     mode="quiet" if quiet else "auto",
                     log=log,
@@ -217,6 +224,7 @@ def _describe(plan: "BuildPlan") -> str:
         f"workspace  {plan.workspace.folder}",
         f"passes     {'score and render at once' if plan.keeps_all else 'score, then render'}",
         f"resumes    {'the output is finished' if done is None else f'{done:,} scored before'}",
+        f"pipeline   {settings.pipeline}, nets on {settings.device}",
         f"workers    {settings.processes}",
         *source.notes,
         *(f"unusable   {row.reason}" for row in plan.problems[:5]),

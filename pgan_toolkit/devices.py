@@ -1,6 +1,7 @@
 """Where the networks compute, and how exactly."""
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -57,21 +58,52 @@ def whole_float32() -> Iterator[None]:
     """Keep from TF32 and from autocast: a GPU shall find what a CPU finds.
 
     TF32 is float32 with 10 of its 23 bits; either may be on in the program around this. TF32 is
-    cuDNN's default. Its settings are the process's, and as they were afterwards, so that this is to
-    be entered around work by threads, not in each of them. torch before 2.9 has `allow_tf32` alone;
-    later ones have `fp32_precision` instead, and fail where a program mixes the two.
+    cuDNN's default. Its settings are the process's, and as they were afterwards: when several
+    threads are within at once, the last that leaves puts back what the first had found. torch
+    before 2.9 has `allow_tf32` alone; later ones have `fp32_precision` instead, and fail where a
+    program mixes the two.
     """
-    cudnn: Any = torch.backends.cudnn
-    matmul: Any = torch.backends.cuda.matmul
-    new = hasattr(cudnn, "conv")
-    places = (cudnn.conv, matmul) if new else (cudnn, matmul)
-    name, wanted = ("fp32_precision", "ieee") if new else ("allow_tf32", False)
-    before = [getattr(place, name) for place in places]
-    for place in places:
-        setattr(place, name, wanted)
+    entry = _forbid_tf32()
     try:
         with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
             yield
     finally:
-        for place, value in zip(places, before, strict=True):
-            setattr(place, name, value)
+        _put_back(entry)
+
+
+class _Entry:
+    """One thread's stay within `whole_float32`: the settings, and what they were before."""
+
+    def __init__(self) -> None:
+        cudnn: Any = torch.backends.cudnn
+        matmul: Any = torch.backends.cuda.matmul
+        new = hasattr(cudnn, "conv")
+        self.places = (cudnn.conv, matmul) if new else (cudnn, matmul)
+        self.name, wanted = ("fp32_precision", "ieee") if new else ("allow_tf32", False)
+        self.before = [getattr(place, self.name) for place in self.places]
+        self.set([wanted, wanted])
+
+    def set(self, values: list[object]) -> None:
+        for place, value in zip(self.places, values, strict=True):
+            setattr(place, self.name, value)
+
+
+_entries: list[_Entry] = []
+"""Who is within, oldest first: the settings are the process's, and so is who has changed them."""
+_entries_lock = threading.Lock()
+
+
+def _forbid_tf32() -> _Entry:
+    with _entries_lock:
+        _entries.append(_Entry())
+        return _entries[-1]
+
+
+def _put_back(entry: _Entry) -> None:
+    with _entries_lock:
+        place = _entries.index(entry)
+        del _entries[place]
+        if place == len(_entries):
+            entry.set(entry.before)
+        else:  # a later one still needs the settings as they are
+            _entries[place].before = entry.before

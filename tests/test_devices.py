@@ -21,6 +21,17 @@ def test_tf32_is_off_and_the_settings_are_as_they_were_afterwards() -> None:
     assert _settings() == before
 
 
+def test_threads_that_overlap_leave_the_settings_as_the_first_has_found_them() -> None:
+    before = _settings()
+    first, second = whole_float32(), whole_float32()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert set(_settings()) <= {"ieee", False}
+    second.__exit__(None, None, None)
+    assert _settings() == before
+
+
 def test_tf32_is_kept_off_by_the_setting_that_older_releases_of_torch_have(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

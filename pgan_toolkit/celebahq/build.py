@@ -48,7 +48,8 @@ def build_dataset(
     settings : BuildSettings
         What to do. What scores depend on must be as it was when the build began.
     engine : Engine | None
-        Where the work is done; None: by `settings.processes` processes of this machine.
+        Where the work is done; None: by `settings.processes` processes of this machine, or a
+        process a GPU.
     fresh : bool
         Forget an earlier build into the same place, and remove what it made.
     mode : "auto" or "quiet"
@@ -73,7 +74,7 @@ def build_dataset(
     """
     start = time.perf_counter()
     plan = plan_build(settings)
-    engine = engine or LocalEngine(settings.processes)
+    engine = engine or _local_engine(plan.settings)
     workspace = plan.workspace
     with workspace.locked():
         if fresh:
@@ -102,6 +103,14 @@ def build_dataset(
         if not workspace.summary.exists():
             atomic_write_bytes(workspace.summary, summary.to_json().encode())
     return summary
+
+
+def _local_engine(settings: BuildSettings) -> Engine:
+    if settings.pipeline == "host":
+        return LocalEngine(settings.processes)
+    from pgan_toolkit.celebahq.on_device import open_device_engine
+
+    return open_device_engine(settings.device, workers=settings.processes)
 
 
 @contextlib.contextmanager

@@ -86,6 +86,15 @@ class CropPlan:
             min(region.top - (-window.bottom // scale), region.bottom),
         )
 
+    @property
+    def quad_in_warped(self) -> Quad:
+        """Corners in what the warp is given: the padded window, or the enlarged needed part."""
+        if self.margins:
+            return self.quad - np.array([self.window.left, self.window.top], np.float64)
+        part, region = self.needed, self.region
+        origin = np.array([part.left - region.left, part.top - region.top], np.float64)
+        return self.quad - origin * self.upscale
+
 
 def crop_quad(landmarks: Landmarks) -> Quad:
     """Corners of the oriented square crop around a face.

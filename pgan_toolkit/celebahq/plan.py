@@ -118,6 +118,7 @@ class BuildPlan:
             restorer=settings.restorer_spec,
             device=settings.device,
             precision=settings.precision,
+            pipeline=settings.pipeline,
             output_size=settings.size,
             faces=settings.faces if settings.landmarks == "detect" else None,
             predictor=settings.predictor,

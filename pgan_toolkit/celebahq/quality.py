@@ -12,8 +12,9 @@ turns by 90 degrees, but for clipping and rounding to 8 bits.
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32
 
-from pgan_toolkit.arrays import Image, Plane
+from pgan_toolkit.arrays import Image
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging.spectra import (
     RingSpectrum,
@@ -25,7 +26,14 @@ from pgan_toolkit.imaging.spectra import (
     tile_band_power,
 )
 
-__all__ = ["MIN_SIDE_PX", "QualityReport", "measure_quality", "quality_score"]
+__all__ = [
+    "MIN_SIDE_PX",
+    "QualityReport",
+    "measure_quality",
+    "quality_of",
+    "quality_score",
+    "require_scorable",
+]
 
 MIN_SIDE_PX = 64
 """Smaller pictures have too few frequencies for a spectrum in rings and sectors."""
@@ -114,23 +122,55 @@ def measure_quality(image: Image) -> QualityReport:
     DataError
         The picture is smaller than 64x64.
     """
-    height, width = image.shape[:2]
+    require_scorable(height=image.shape[0], width=image.shape[1])
+    plane = luma(image)
+    power, variance = power_spectrum(plane)
+    if variance < _BLANK_VARIANCE:
+        return QualityReport(0.0, 0.0, 0.0, 0.0, 0.0)
+    return quality_of(
+        variance,
+        ring_spectrum(power, width=image.shape[1]),
+        tile_power=tile_band_power(plane / np.float32(np.sqrt(variance))),
+        lattice=lattice_share(plane),
+    )
+
+
+def require_scorable(*, height: int, width: int) -> None:
+    """Raise DataError for a picture that is too small to have a score."""
     if min(height, width) < MIN_SIDE_PX:
         raise DataError(
             f"a picture of {width}x{height} pixels has no quality score; expected at least "
             f"{MIN_SIDE_PX}x{MIN_SIDE_PX}: leave it out or score a larger version"
         )
-    plane = luma(image)
-    power, variance = power_spectrum(plane)
+
+
+def quality_of(
+    variance: float,
+    spectrum: RingSpectrum,
+    *,
+    tile_power: Float32[np.ndarray, "tiles 3"],
+    lattice: float,
+) -> QualityReport:
+    """Score of a picture, of what was measured on its luma.
+
+    Parameters
+    ----------
+    variance : float
+        As by `power_spectrum`.
+    spectrum : RingSpectrum
+        As by `ring_spectrum`.
+    tile_power : float32 (tiles, 3)
+        As by `tile_band_power`, of luma with a variance of 1.
+    lattice : float
+        As by `lattice_share`.
+    """
     if variance < _BLANK_VARIANCE:
         return QualityReport(0.0, 0.0, 0.0, 0.0, 0.0)
-    spectrum = ring_spectrum(power, width=width)
     bandwidth = _bandwidth(spectrum, variance)
     asymmetry = _asymmetry(spectrum)
-    noise = _noise(plane / np.float32(np.sqrt(variance)))
-    lattice = _LATTICE_COST * max(lattice_share(plane) - _NATURAL_LATTICE, 0.0) ** 2
-    score = bandwidth - asymmetry - noise - lattice
-    return QualityReport(score, bandwidth, asymmetry, noise, lattice)
+    noise = _noise(tile_power)
+    cost = _LATTICE_COST * max(lattice - _NATURAL_LATTICE, 0.0) ** 2
+    return QualityReport(bandwidth - asymmetry - noise - cost, bandwidth, asymmetry, noise, cost)
 
 
 def _bandwidth(spectrum: RingSpectrum, variance: float) -> float:
@@ -148,8 +188,8 @@ def _asymmetry(spectrum: RingSpectrum) -> float:
     return _ASYMMETRY_COST * float(np.nanmean(np.maximum(excess_db, 0)))
 
 
-def _noise(plane: Plane) -> float:
-    power = np.percentile(tile_band_power(plane), _SMOOTH_PERCENTILE, axis=0)
+def _noise(tile_power: Float32[np.ndarray, "tiles 3"]) -> float:
+    power = np.percentile(tile_power, _SMOOTH_PERCENTILE, axis=0)
     excess_db = float(np.maximum(_DB * np.log(power + 1e-12) - _NATURAL_NOISE_DB, 0).sum())
     # More than linear: sensor grain must cost less than the blur that would remove it, strong
     # noise more than the bandwidth that it feigns.

@@ -11,7 +11,7 @@ from pgan_toolkit.errors import UsageError
 from pgan_toolkit.imaging import Box, feathered_pad, lanczos_resize, warp_quad
 from pgan_toolkit.restoration import Restorer, grown_box
 
-__all__ = ["PROFILES", "Profile", "render_crop"]
+__all__ = ["PROFILES", "Profile", "render_crop", "seen_part"]
 
 
 @dataclass(frozen=True)
@@ -78,28 +78,39 @@ def render_crop(
     plan = plan_crop(
         landmarks, width=image.shape[1], height=image.shape[0], output_size=output_size
     )
-    part = plan.needed
-    restored = _restored(image, plan, part, profile=profile, restorer=restorer)
+    cut, wanted = seen_part(image, plan, profile=profile, restorer=restorer)
+    restored = restorer.restore(cut, scale=plan.upscale, region=wanted)
     if plan.margins:
-        window = plan.window
-        restored = feathered_pad(restored, plan.margins, sigma_px=plan.sigma_px, window=window)
-        origin = (window.left, window.top)
-    else:
-        origin = (part.left - plan.region.left, part.top - plan.region.top)
-        origin = (origin[0] * plan.upscale, origin[1] * plan.upscale)
+        restored = feathered_pad(restored, plan.margins, sigma_px=plan.sigma_px, window=plan.window)
     return warp_quad(
-        restored,
-        plan.quad - np.array(origin, np.float64),
-        size=output_size,
-        final_filter=profile.final_filter,
+        restored, plan.quad_in_warped, size=output_size, final_filter=profile.final_filter
     )
 
 
-def _restored(
-    image: Image, plan: CropPlan, part: Box, *, profile: Profile, restorer: Restorer
-) -> Image:
-    """Restore and enlarge a part of the shrunken photograph, as if all of it had been."""
-    photograph = Box(0, 0, plan.shrunken_width, plan.shrunken_height)
+def seen_part(
+    image: Image, plan: CropPlan, *, profile: Profile, restorer: Restorer
+) -> tuple[Image, Box]:
+    """Cut out what the restorer has to see of the shrunken photograph.
+
+    Parameters
+    ----------
+    image : Image
+        uint8 (H, W, 3): the photograph.
+    plan : CropPlan
+        The steps for it.
+    profile : Profile
+        Says whether the restorer sees what lies around the region.
+    restorer : Restorer
+        Says how far around it looks.
+
+    Returns
+    -------
+    Image
+        uint8 (h, w, 3).
+    Box
+        The part of it that the crop needs: restored as if all of the photograph had been.
+    """
+    photograph, part = Box(0, 0, plan.shrunken_width, plan.shrunken_height), plan.needed
     seen = grown_box(
         part,
         restorer.margin_px,
@@ -113,4 +124,4 @@ def _restored(
     wanted = Box(
         part.left - seen.left, part.top - seen.top, part.right - seen.left, part.bottom - seen.top
     )
-    return restorer.restore(np.ascontiguousarray(cut), scale=plan.upscale, region=wanted)
+    return np.ascontiguousarray(cut), wanted

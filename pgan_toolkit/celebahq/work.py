@@ -2,9 +2,8 @@
 
 import errno
 import os
-import time
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -17,8 +16,9 @@ from pgan_toolkit.celebahq.geometry import crop_quad
 from pgan_toolkit.celebahq.landmarks import check_landmarks
 from pgan_toolkit.celebahq.ledger import Row
 from pgan_toolkit.celebahq.photographs import Photograph
-from pgan_toolkit.celebahq.quality import quality_score
-from pgan_toolkit.celebahq.recipe import Profile, render_crop
+from pgan_toolkit.celebahq.pipelines import PipelineChoice, open_renderer, resolve_pipeline
+from pgan_toolkit.celebahq.recipe import Profile
+from pgan_toolkit.celebahq.rendering import Rendered, timed
 from pgan_toolkit.digests import pixel_digest
 from pgan_toolkit.engines import is_transient
 from pgan_toolkit.errors import DataError, SetupError
@@ -37,7 +37,7 @@ class WorkerSettings:
     ----------
     source : Path | RemotePath
         The folder of photographs.
-    profile, restorer, device, precision : str
+    profile, restorer, device, precision, pipeline : str
         Names.
     output_size : int
         Side of a crop, pixels.
@@ -56,6 +56,7 @@ class WorkerSettings:
     restorer: str
     device: str
     precision: PrecisionChoice
+    pipeline: PipelineChoice
     output_size: int
     faces: Literal["largest", "every"] | None
     predictor: Path | None
@@ -90,19 +91,34 @@ class _Unusable(DataError):
 
 
 class Worker:
-    """What a process prepares once: the restorer, and the detector where one is needed."""
+    """What a process prepares once: the renderer, and the detector where one is needed.
+
+    Several threads may use it at once; they detect faces one after another.
+    """
 
     def __init__(self, settings: WorkerSettings) -> None:
         limit_threads(1)
         self.settings = settings
-        self._profile = Profile.named(settings.profile)
-        self._restorer = open_restorer(
+        profile = Profile.named(settings.profile)
+        restorer = open_restorer(
             settings.restorer,
             device=settings.device,
             threads=1,
             precision=settings.precision,
         )
+        self._renderer = open_renderer(
+            profile,
+            restorer,
+            pipeline=resolve_pipeline(
+                settings.pipeline,
+                profile=profile,
+                restorer_spec=settings.restorer,
+                device=settings.device,
+            ),
+            output_size=settings.output_size,
+        )
         self._detector = FaceDetector(settings.predictor) if settings.faces else None
+        self._detecting = threading.Lock()
 
     def decode(self, path: Place) -> Image:
         """Read a photograph; raise DataError if it cannot be read."""
@@ -131,7 +147,8 @@ class Worker:
         if self._detector is None or self.settings.faces is None:
             faces = [] if photograph.landmarks is None else [photograph.landmarks]
         else:
-            found = self._detector.detect_faces(image, which=self.settings.faces)
+            with self._detecting:
+                found = self._detector.detect_faces(image, which=self.settings.faces)
             faces = [face.landmarks for face in found]
         if not faces:
             raise _Unusable(f"{photograph.path}: no face was found", category="no face")
@@ -143,13 +160,11 @@ class Worker:
 
     def render(self, image: Image, landmarks: Landmarks) -> Image:
         """Return the aligned crop."""
-        return render_crop(
-            image,
-            landmarks,
-            profile=self._profile,
-            restorer=self._restorer,
-            output_size=self.settings.output_size,
-        )
+        return self._renderer.render(image, landmarks)
+
+    def render_scored(self, image: Image, landmarks: Landmarks) -> Rendered:
+        """Return the same crop with its score."""
+        return self._renderer.render_scored(image, landmarks)
 
 
 def _open_worker(settings: WorkerSettings) -> Worker:
@@ -236,18 +251,14 @@ def _one_line(text: str) -> str:
 
 def _scored_crops(worker: Worker, photograph: Photograph) -> Iterator[tuple[Row, Image]]:
     shared: dict[str, float] = {}
-    with _timed(shared, "decode"):
+    with timed(shared, "decode"):
         image = worker.decode(photograph.path)
-    with _timed(shared, "locate"):
+    with timed(shared, "locate"):
         faces = worker.locate(image, photograph)
-    with _timed(shared, "digest"):
+    with timed(shared, "digest"):
         digest = pixel_digest(image)
     for number, landmarks in enumerate(faces, 1):
-        seconds = dict(shared) if number == 1 else {}
-        with _timed(seconds, "render"):
-            crop = worker.render(image, landmarks)
-        with _timed(seconds, "score"):
-            score = quality_score(crop)
+        rendered = worker.render_scored(image, landmarks)
         quad = crop_quad(landmarks)
         yield (
             Row(
@@ -256,26 +267,19 @@ def _scored_crops(worker: Worker, photograph: Photograph) -> Iterator[tuple[Row,
                 file=_file_of(photograph),
                 status="scored",
                 pixel_digest=digest,
-                crop_digest=pixel_digest(crop),
+                crop_digest=pixel_digest(rendered.crop),
                 landmarks=tuple((float(x), float(y)) for x, y in landmarks),
                 quad=tuple((float(x), float(y)) for x, y in quad),
                 zoom=worker.settings.output_size / float(((quad[3] - quad[0]) ** 2).sum() ** 0.5),
-                score=score,
-                seconds=seconds,
+                score=rendered.score,
+                seconds={**(shared if number == 1 else {}), **rendered.seconds},
             ),
-            crop,
+            rendered.crop,
         )
 
 
 def _spool(worker: Worker, row: Row, crop: Image) -> Row:
     seconds = dict(row.seconds)
-    with _timed(seconds, "write"):
+    with timed(seconds, "write"):
         worker.settings.crops.write(row.key, encode_png(crop))
     return replace(row, seconds=seconds)
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[stage] = time.perf_counter() - start

@@ -2,12 +2,14 @@
 
 from pgan_toolkit.engines.batches import is_transient
 from pgan_toolkit.engines.engine import Engine, EngineName, open_engine
+from pgan_toolkit.engines.lanes import LaneEngine
 from pgan_toolkit.engines.local import LocalEngine, available_cores, ordered_map
 from pgan_toolkit.engines.threads import threaded_map
 
 __all__ = [
     "Engine",
     "EngineName",
+    "LaneEngine",
     "LocalEngine",
     "available_cores",
     "is_transient",

@@ -14,14 +14,23 @@ from numpy.typing import NDArray
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.imaging.resample import Box
 
-__all__ = ["Margins", "feathered_pad"]
+__all__ = [
+    "MEDIAN_BINS_A_LEVEL",
+    "Margins",
+    "ReducedBlur",
+    "feathered_pad",
+    "inward_distance",
+    "median_step",
+    "plan_reduced_blur",
+]
 
 _REDUCED_SIGMA = 5.0  # the blur's sigma after reduction: smooth enough to interpolate
 _BLUR_REACH = 4.0  # the kernel ends at 4 sigma, as scipy.ndimage's does
 _FEATHER_REACH = 4 / 3  # in units of the padding: where clip(3m + 1, 0, 1) ends
 _STRIP_ROWS = 32
 _MEDIAN_SAMPLES = 250_000
-_MEDIAN_BINS = 4096  # of 1/16 grey level
+MEDIAN_BINS_A_LEVEL = 16
+"""The median colour is found to this part of a grey level."""
 
 _Float = NDArray[np.float32]
 
@@ -77,8 +86,8 @@ class _Feather:
     def __init__(self, padded: Image, margins: Margins, sigma_px: float) -> None:
         self._padded = padded
         height, width = padded.shape[:2]
-        self._inward_x = _inward(width, margins.left, margins.right)
-        self._inward_y = _inward(height, margins.top, margins.bottom)
+        self._inward_x = inward_distance(width, margins.left, margins.right)
+        self._inward_y = inward_distance(height, margins.top, margins.bottom)
         self._reduced = _reduced_blur(padded, sigma_px)
         self._median = self._median_colour()
 
@@ -157,7 +166,7 @@ class _Feather:
     def _median_colour(self) -> _Float:
         """Median per channel of the blended picture, from a regular grid of its pixels."""
         height, width = self._padded.shape[:2]
-        step = max(1, int(np.sqrt(height * width / _MEDIAN_SAMPLES)))
+        step = median_step(width, height)
         rows, columns = np.arange(0, height, step), np.arange(0, width, step)
         blended = self._blended(rows, columns, self._mask(rows, columns))
         return np.array([_median(blended, channel) for channel in range(3)], np.float32)
@@ -167,26 +176,68 @@ def _step(positions: NDArray[np.int64]) -> int:
     return int(positions[1] - positions[0]) if len(positions) > 1 else 1
 
 
-def _inward(length: int, before: int, after: int) -> _Float:
-    """Distance from the nearer end, in units of the padding at that end."""
+def median_step(width: int, height: int) -> int:
+    """Distance of the pixels of a picture of that size in which its median is looked for."""
+    return max(1, int(np.sqrt(height * width / _MEDIAN_SAMPLES)))
+
+
+def inward_distance(length: int, before: int, after: int) -> _Float:
+    """Distance from the nearer end, in units of the padding at that end: float32 (length,)."""
     position = np.arange(length, dtype=np.float32)
     return np.minimum(position / before, (length - 1 - position) / after).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class ReducedBlur:
+    """How a wide Gaussian blur is computed on a picture that is reduced first.
+
+    Attributes
+    ----------
+    width, height : int
+        Of the reduced picture, pixels.
+    sigmas_px : tuple of float
+        What is left to blur in x and y, reduced pixels.
+    reaches_px : tuple of int
+        How far the kernel goes from its middle in x and y, reduced pixels.
+    """
+
+    width: int
+    height: int
+    sigmas_px: tuple[float, float]
+    reaches_px: tuple[int, int]
+
+
+def plan_reduced_blur(width: int, height: int, *, sigma_px: float) -> ReducedBlur:
+    """Choose a reduction as coarse as the blur's smoothness allows.
+
+    Parameters
+    ----------
+    width, height : int
+        Of the picture, pixels.
+    sigma_px : float
+        Standard deviation of the blur, pixels.
+    """
+    factor = max(1, int(sigma_px / _REDUCED_SIGMA))
+    small_width, small_height = max(1, round(width / factor)), max(1, round(height / factor))
+    sigmas = (
+        _remaining_sigma(sigma_px, width / small_width),
+        _remaining_sigma(sigma_px, height / small_height),
+    )
+    reaches = (int(_BLUR_REACH * sigmas[0] + 0.5), int(_BLUR_REACH * sigmas[1] + 0.5))
+    return ReducedBlur(small_width, small_height, sigmas, reaches)
+
+
 def _reduced_blur(padded: Image, sigma_px: float) -> _Float:
     """A Gaussian blur of the picture, sampled as coarsely as its smoothness allows."""
-    height, width = padded.shape[:2]
-    factor = max(1, int(sigma_px / _REDUCED_SIGMA))
-    size = (max(1, round(width / factor)), max(1, round(height / factor)))
-    reduced = cv2.resize(padded, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    sigmas = [
-        _remaining_sigma(sigma_px, full / small)
-        for full, small in zip((width, height), size, strict=True)
-    ]
-    reach = [2 * int(_BLUR_REACH * sigma + 0.5) + 1 for sigma in sigmas]
+    plan = plan_reduced_blur(padded.shape[1], padded.shape[0], sigma_px=sigma_px)
+    reduced = cv2.resize(padded, (plan.width, plan.height), interpolation=cv2.INTER_AREA)
     return np.asarray(
         cv2.GaussianBlur(
-            reduced, reach, sigmaX=sigmas[0], sigmaY=sigmas[1], borderType=cv2.BORDER_REFLECT
+            reduced.astype(np.float32),
+            [2 * reach + 1 for reach in plan.reaches_px],
+            sigmaX=plan.sigmas_px[0],
+            sigmaY=plan.sigmas_px[1],
+            borderType=cv2.BORDER_REFLECT,
         ),
         np.float32,
     )
@@ -201,6 +252,8 @@ def _remaining_sigma(sigma_px: float, ratio: float) -> float:
 
 
 def _median(values: _Float, channel: int) -> float:
-    counts = cv2.calcHist([values], [channel], None, [_MEDIAN_BINS], [-0.03125, 255.96875])
+    half = 0.5 / MEDIAN_BINS_A_LEVEL
+    bins = [256 * MEDIAN_BINS_A_LEVEL]
+    counts = cv2.calcHist([values], [channel], None, bins, [-half, 256 - half])
     middle = np.searchsorted(np.cumsum(counts), counts.sum() / 2)
-    return float(middle) * 256 / _MEDIAN_BINS
+    return float(middle) / MEDIAN_BINS_A_LEVEL

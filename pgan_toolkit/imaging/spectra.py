@@ -15,15 +15,27 @@ from jaxtyping import Float32, Float64, Int64
 from pgan_toolkit.arrays import Image, Plane
 
 __all__ = [
+    "EULER_GAMMA",
     "RING_COUNT",
     "SECTOR_COUNT",
+    "STILL_RATIO",
+    "TILE_PX",
+    "TINY_POWER",
+    "PolarLayout",
     "RingSpectrum",
+    "hann_window",
     "lattice_share",
+    "lattice_share_of",
     "luma",
+    "octave_means",
+    "peak_ratio",
+    "polar_layout",
     "power_spectrum",
     "ring_frequencies",
     "ring_spectrum",
+    "ring_spectrum_of",
     "tile_band_power",
+    "tile_grid",
 ]
 
 RING_COUNT = 16
@@ -32,11 +44,16 @@ SECTOR_COUNT = 8
 """Sectors of 22.5 degrees; the first is centred on the horizontal frequency axis."""
 
 _FIRST_OCTAVE, _LAST_OCTAVE = -5.0, -1.0
-_TINY_POWER = 1e-9  # grey levels squared: 80 dB below 8-bit rounding; keeps log(0) out
+TINY_POWER = 1e-9
+"""Grey levels squared: 80 dB below 8-bit rounding; keeps log(0) out."""
+TILE_PX = 32
+"""Side of the tiles in which noise and flatness are looked for."""
+STILL_RATIO = 0.05
+"""Of the mean |Laplacian|: less is what a codec or clipping has flattened."""
+EULER_GAMMA = 0.5772156649
+"""Mean of -log(x) for a unit exponential x."""
+
 _PEAK_RATIO, _LEAST_PEAK_RATIO = 150.0, 30.0  # 22 and 15 dB, where chance ends at 11 dB
-_TILE_PX = 32
-_STILL_RATIO = 0.05  # of the mean |Laplacian|: less is what a codec or clipping has flattened
-_EULER_GAMMA = 0.5772156649  # mean of -log(x) for a unit exponential x
 
 
 def luma(image: Image) -> Plane:
@@ -63,7 +80,7 @@ def power_spectrum(plane: Plane) -> tuple[Plane, float]:
     variance : float
         Variance of the plane, weighted by the squared window, in grey levels squared.
     """
-    window, weight = _window(*plane.shape)
+    window, weight = hann_window(*plane.shape)
     mean = float(np.vdot(plane, window)) / float(window.sum())
     windowed = (plane - np.float32(mean)) * window
     transform = scipy.fft.rfft2(windowed, workers=1)
@@ -73,7 +90,8 @@ def power_spectrum(plane: Plane) -> tuple[Plane, float]:
 
 
 @lru_cache(maxsize=4)
-def _window(height: int, width: int) -> tuple[Plane, float]:
+def hann_window(height: int, width: int) -> tuple[Plane, float]:
+    """Hann window over both axes, float32 (height, width), and the sum of its squares."""
     window = np.outer(_hann(height), _hann(width)).astype(np.float32)
     window.setflags(write=False)
     return window, float(np.square(window, dtype=np.float64).sum())
@@ -91,8 +109,18 @@ def ring_frequencies() -> Float64[np.ndarray, " rings"]:
 
 
 @dataclass(frozen=True)
-class _Polar:
-    """Where each frequency of a half spectrum lies; ring 0 is below the first, the last beyond."""
+class PolarLayout:
+    """Where each frequency of a half spectrum lies; ring 0 is below the first, the last beyond.
+
+    Attributes
+    ----------
+    ring, cell : int64
+        Ring of each frequency, and ring * SECTOR_COUNT + sector.
+    weight : float64
+        How many frequencies of the whole spectrum each stands for, 1 or 2.
+    ring_weight, cell_weight : float64
+        Sums of the weights.
+    """
 
     ring: Int64[np.ndarray, " bins"]
     cell: Int64[np.ndarray, " bins"]
@@ -102,7 +130,8 @@ class _Polar:
 
 
 @lru_cache(maxsize=4)
-def _polar(height: int, width: int) -> _Polar:
+def polar_layout(height: int, width: int) -> PolarLayout:
+    """Return the rings and sectors of the half spectrum of a picture of that size."""
     fy, fx = np.meshgrid(scipy.fft.fftfreq(height), scipy.fft.rfftfreq(width), indexing="ij")
     octave = np.log2(np.maximum(np.hypot(fx, fy), 2.0**-40))
     edges = np.linspace(_FIRST_OCTAVE, _LAST_OCTAVE, RING_COUNT + 1)
@@ -115,7 +144,7 @@ def _polar(height: int, width: int) -> _Polar:
     cell = ring * SECTOR_COUNT + sector
     ring_weight = np.bincount(ring, weight, RING_COUNT + 2)
     cell_weight = np.bincount(cell, weight, (RING_COUNT + 2) * SECTOR_COUNT)
-    return _Polar(ring, cell, weight, ring_weight, cell_weight)
+    return PolarLayout(ring, cell, weight, ring_weight, cell_weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,20 +178,43 @@ def ring_spectrum(power: Plane, *, width: int) -> RingSpectrum:
     width : int
         W, the width of the picture.
     """
-    polar = _polar(power.shape[0], width)
-    inside = slice(1, RING_COUNT + 1)
+    polar = polar_layout(power.shape[0], width)
     linear = polar.weight * power.ravel()
-    logs = polar.weight * np.log(power.ravel() + np.float32(_TINY_POWER))
-    cells = np.bincount(polar.cell, logs, polar.cell_weight.size)
+    logs = polar.weight * np.log(power.ravel() + np.float32(TINY_POWER))
+    return ring_spectrum_of(
+        polar,
+        rings=np.bincount(polar.ring, linear, polar.ring_weight.size),
+        cells=np.bincount(polar.cell, logs, polar.cell_weight.size),
+    )
+
+
+def ring_spectrum_of(
+    polar: PolarLayout,
+    *,
+    rings: Float64[np.ndarray, " rings"],
+    cells: Float64[np.ndarray, " cells"],
+) -> RingSpectrum:
+    """Make a spectrum of its weighted sums.
+
+    Parameters
+    ----------
+    polar : PolarLayout
+        Of the picture's size.
+    rings : float64 (RING_COUNT + 2,)
+        Sum of the power in each ring.
+    cells : float64 ((RING_COUNT + 2) * SECTOR_COUNT,)
+        Sum of log(power + TINY_POWER) in each cell.
+    """
+    inside = slice(1, RING_COUNT + 1)
     with np.errstate(invalid="ignore"):  # 0 / 0 where no frequency falls
-        mean = np.bincount(polar.ring, linear, polar.ring_weight.size) / polar.ring_weight
-        ring_log = cells.reshape(-1, SECTOR_COUNT).sum(axis=1) / polar.ring_weight + _EULER_GAMMA
-        cell_log = (cells / polar.cell_weight).reshape(-1, SECTOR_COUNT) + _EULER_GAMMA
-    asymmetry = np.log(mean + _TINY_POWER) - ring_log
+        mean = rings / polar.ring_weight
+        ring_log = cells.reshape(-1, SECTOR_COUNT).sum(axis=1) / polar.ring_weight + EULER_GAMMA
+        cell_log = (cells / polar.cell_weight).reshape(-1, SECTOR_COUNT) + EULER_GAMMA
+    asymmetry = np.log(mean + TINY_POWER) - ring_log
     return RingSpectrum(mean[inside], cell_log[inside], asymmetry[inside])
 
 
-def tile_band_power(plane: Plane, *, tile_px: int = _TILE_PX) -> Float32[np.ndarray, "tiles 3"]:
+def tile_band_power(plane: Plane, *, tile_px: int = TILE_PX) -> Float32[np.ndarray, "tiles 3"]:
     """Mean power of each tile in the octaves 1/16..1/8, 1/8..1/4 and 1/4..1/2 cycle per pixel.
 
     Parameters
@@ -177,22 +229,28 @@ def tile_band_power(plane: Plane, *, tile_px: int = _TILE_PX) -> Float32[np.ndar
     float32 (tiles, 3)
         Grey levels squared, scaled as in `power_spectrum`.
     """
-    rows, cols = plane.shape[0] // tile_px, plane.shape[1] // tile_px
-    top, left = (plane.shape[0] - rows * tile_px) // 2, (plane.shape[1] - cols * tile_px) // 2
+    top, left, rows, cols = tile_grid(*plane.shape, tile_px=tile_px)
     middle = plane[top : top + rows * tile_px, left : left + cols * tile_px]
     tiles = (
         middle.reshape(rows, tile_px, cols, tile_px).swapaxes(1, 2).reshape(-1, tile_px, tile_px)
     )
     tiles = tiles - tiles.mean(axis=(1, 2), keepdims=True)
-    window, weight = _window(tile_px, tile_px)
+    window, weight = hann_window(tile_px, tile_px)
     transform = scipy.fft.rfft2(tiles * window, workers=1)
     power = (np.square(transform.real) + np.square(transform.imag)).reshape(len(tiles), -1)
-    return np.asarray(power @ _octave_means(tile_px) / np.float32(weight))
+    return np.asarray(power @ octave_means(tile_px) / np.float32(weight))
+
+
+def tile_grid(height: int, width: int, *, tile_px: int) -> tuple[int, int, int, int]:
+    """Top and left of the centred tiles of a picture, and their rows and columns."""
+    rows, cols = height // tile_px, width // tile_px
+    return (height - rows * tile_px) // 2, (width - cols * tile_px) // 2, rows, cols
 
 
 @lru_cache(maxsize=4)
-def _octave_means(tile_px: int) -> Float32[np.ndarray, "bins 3"]:
-    polar = _polar(tile_px, tile_px)
+def octave_means(tile_px: int) -> Float32[np.ndarray, "bins 3"]:
+    """Weights that make a tile's half spectrum into its means in the last three octaves."""
+    polar = polar_layout(tile_px, tile_px)
     per_octave = RING_COUNT // 4
     octave = (polar.ring - 1) // per_octave
     chosen = np.stack([np.where(octave == k, polar.weight, 0.0) for k in (1, 2, 3)], axis=1)
@@ -230,32 +288,57 @@ def lattice_share(plane: Plane) -> float:
     if mean <= 0:
         return 0.0
     detail *= np.float32(1 / mean)
-    return min(_share_in_peaks(np.log1p(detail)) / _part_with_detail(detail), 1.0)
+    power, _ = power_spectrum(np.log1p(detail))
+    pixels, tiles = _parts_with_detail(detail)
+    return lattice_share_of(*_in_peaks_and_all(power, plane), pixels=pixels, tiles=tiles)
 
 
-def _part_with_detail(detail: Plane) -> float:
-    """Part of the pixels that are not flat, 0..1, tiles that are flat as a whole left out.
+def lattice_share_of(
+    in_peaks: Float64[np.ndarray, " rings"],
+    in_all: Float64[np.ndarray, " rings"],
+    *,
+    pixels: float,
+    tiles: float,
+) -> float:
+    """Share of the detail that repeats, of its sums.
 
-    Those are clipped or painted backgrounds, which no lattice crosses and no codec made flat.
+    Parameters
+    ----------
+    in_peaks, in_all : float64 (RING_COUNT + 2,)
+        Power of the map of detail in each ring: of the frequencies that exceed their ring's
+        level, and of all.
+    pixels, tiles : float
+        Parts of the picture that hold detail, 0..1. Tiles that are flat as a whole are clipped or
+        painted backgrounds, which no lattice crosses and no codec made flat: they do not count.
     """
-    cols, rows = detail.shape[1] // _TILE_PX, detail.shape[0] // _TILE_PX
+    full = in_all[1:-1] > 0
+    share = float(np.mean(in_peaks[1:-1][full] / in_all[1:-1][full]))
+    return min(share / min(pixels / tiles, 1.0), 1.0)
+
+
+def peak_ratio(pixels: int) -> float:
+    """How often a peak exceeds the level of its ring in a picture of so many pixels."""
+    return max(_PEAK_RATIO * pixels / 2**20, _LEAST_PEAK_RATIO)
+
+
+def _parts_with_detail(detail: Plane) -> tuple[float, float]:
+    """Parts of the pixels and of the tiles that are not flat, 0..1."""
+    cols, rows = detail.shape[1] // TILE_PX, detail.shape[0] // TILE_PX
     by_tile = cv2.resize(detail, (cols, rows), interpolation=cv2.INTER_AREA)
-    pixels = np.count_nonzero(detail > _STILL_RATIO) / detail.size
-    tiles = np.count_nonzero(by_tile > _STILL_RATIO) / by_tile.size
-    return min(pixels / tiles, 1.0)
+    pixels = np.count_nonzero(detail > STILL_RATIO) / detail.size
+    return pixels, np.count_nonzero(by_tile > STILL_RATIO) / by_tile.size
 
 
-def _share_in_peaks(plane: Plane) -> float:
-    power, _ = power_spectrum(plane)
-    polar = _polar(*plane.shape)
-    flat = power.ravel() + np.float32(_TINY_POWER)
+def _in_peaks_and_all(
+    power: Plane, plane: Plane
+) -> tuple[Float64[np.ndarray, " rings"], Float64[np.ndarray, " rings"]]:
+    polar = polar_layout(*plane.shape)
+    flat = power.ravel() + np.float32(TINY_POWER)
     size = polar.ring_weight.size
     full = np.flatnonzero(polar.ring_weight[1:-1] > 0) + 1
     level = np.full(size, np.inf, np.float32)
     logs = np.bincount(polar.ring, polar.weight * np.log(flat), size)
-    level[full] = np.exp(logs[full] / polar.ring_weight[full] + _EULER_GAMMA)
-    ratio = max(_PEAK_RATIO * plane.size / 2**20, _LEAST_PEAK_RATIO)
-    peaks = np.flatnonzero(flat > np.float32(ratio) * level[polar.ring])
+    level[full] = np.exp(logs[full] / polar.ring_weight[full] + EULER_GAMMA)
+    peaks = np.flatnonzero(flat > np.float32(peak_ratio(plane.size)) * level[polar.ring])
     in_peaks = np.bincount(polar.ring[peaks], polar.weight[peaks] * flat[peaks], size)
-    in_all = np.bincount(polar.ring, polar.weight * flat, size)
-    return float(np.mean(in_peaks[full] / in_all[full]))
+    return in_peaks.astype(np.float64), np.bincount(polar.ring, polar.weight * flat, size)

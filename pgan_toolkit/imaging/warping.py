@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from pgan_toolkit.arrays import Image, Quad
 from pgan_toolkit.imaging.resample import lanczos_resize
 
-__all__ = ["warp_quad"]
+__all__ = ["STRIP_ROWS", "SUPERSAMPLING", "sampling_map", "warp_quad"]
 
-_SUPERSAMPLING = 4
-_STRIP_ROWS = 256  # of the supersampled picture: what stays in a core's cache
+SUPERSAMPLING = 4
+"""Samples a pixel and axis of the result."""
+STRIP_ROWS = 256
+"""Rows of the supersampled picture that are made at once: what stays in a core's cache."""
 
 _Rgba = NDArray[np.uint8]
 
@@ -44,17 +46,17 @@ def warp_quad(
     """
     # With a fourth channel, of no meaning, OpenCV's warp is three times as fast.
     four = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), np.uint8)
-    side = _SUPERSAMPLING * size
+    side = SUPERSAMPLING * size
     if final_filter == "lanczos":
         large = np.empty((side, side, 4), np.uint8)
         _sample(four, quad, side, 0, out=large)
         return lanczos_resize(_rgb(large), width=size, height=size)
     result = np.empty((size, size, 4), np.uint8)
-    samples = np.empty((min(_STRIP_ROWS, side), side, 4), np.uint8)
-    for top in range(0, side, _STRIP_ROWS):
-        strip = samples[: min(_STRIP_ROWS, side - top)]
+    samples = np.empty((min(STRIP_ROWS, side), side, 4), np.uint8)
+    for top in range(0, side, STRIP_ROWS):
+        strip = samples[: min(STRIP_ROWS, side - top)]
         _sample(four, quad, side, top, out=strip)
-        first, rows = top // _SUPERSAMPLING, len(strip) // _SUPERSAMPLING
+        first, rows = top // SUPERSAMPLING, len(strip) // SUPERSAMPLING
         part = result[first : first + rows]
         cv2.resize(strip, (size, rows), dst=part, interpolation=cv2.INTER_AREA)
     return _rgb(result)
@@ -64,7 +66,7 @@ def _sample(four: _Rgba, quad: Quad, side: int, first_row: int, *, out: _Rgba) -
     """Fill rows of the supersampled picture, bilinear."""
     cv2.warpAffine(
         four,
-        _to_source(quad, side, first_row),
+        sampling_map(quad, side, first_row),
         (side, len(out)),
         dst=out,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
@@ -76,8 +78,23 @@ def _rgb(four: _Rgba) -> Image:
     return np.asarray(cv2.cvtColor(four, cv2.COLOR_RGBA2RGB), np.uint8)
 
 
-def _to_source(quad: Quad, side: int, first_row: int) -> NDArray[np.float64]:
-    """Affine map from sample (column, row) to the source: centres lie at half pixels."""
+def sampling_map(quad: Quad, side: int, first_row: int) -> NDArray[np.float64]:
+    """Affine map from sample (column, row) to the source: centres lie at half pixels.
+
+    Parameters
+    ----------
+    quad : Quad
+        float64 (4, 2), as in `warp_quad`.
+    side : int
+        Samples a side of the quad.
+    first_row : int
+        The sample row that the map calls 0.
+
+    Returns
+    -------
+    float64 (2, 3)
+        (x, y) of the source is its product with (column, row, 1).
+    """
     x_step = (quad[3] - quad[0]) / side
     y_step = (quad[1] - quad[0]) / side
     origin = quad[0] + 0.5 * x_step + (first_row + 0.5) * y_step

@@ -13,7 +13,7 @@ others lie one grey level off; one or two in a million lie two levels off.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -108,6 +108,11 @@ class NetRestorer:
         return f"{self._name}, torch {torch.__version__}, {kind}, {self._precision}"
 
     @property
+    def device(self) -> torch.device:
+        """Where the networks run."""
+        return self._device
+
+    @property
     def margin_px(self) -> int:
         """Reach of both networks and the resampling, at any scale."""
         nets = self._nets(scale=2)
@@ -142,22 +147,61 @@ class NetRestorer:
             The GPU has not enough free memory.
         """
         require_power_of_two(scale)
-        whole = Box(0, 0, image.shape[1], image.shape[0])
-        part = region or whole
+        part = region or Box(0, 0, image.shape[1], image.shape[0])
+        result = np.empty((part.height * scale, part.width * scale, 3), np.uint8)
+        for place, pixels in self._parts(image, part, scale):
+            rows, columns = slice(place.top, place.bottom), slice(place.left, place.right)
+            result[rows, columns] = pixels.permute(1, 2, 0).cpu().numpy()
+        return result
+
+    def restore_tensor(self, image: Image, *, scale: int, region: Box | None = None) -> Tensor:
+        """Restore as `restore` does, and leave the result on the device.
+
+        Parameters
+        ----------
+        image : Image
+            uint8 (H, W, 3).
+        scale : int
+            A power of two.
+        region : Box | None
+            The part that is wanted; None for all.
+
+        Returns
+        -------
+        Tensor
+            uint8 (3, scale h, scale w) on the restorer's device, `restore`'s pixels.
+
+        Raises
+        ------
+        UsageError, SetupError
+            As `restore` does.
+        """
+        require_power_of_two(scale)
+        part = region or Box(0, 0, image.shape[1], image.shape[0])
+        size = (3, part.height * scale, part.width * scale)
+        result = torch.empty(size, dtype=torch.uint8, device=self._device)
+        for place, pixels in self._parts(image, part, scale):
+            result[:, place.top : place.bottom, place.left : place.right] = pixels
+        return result
+
+    def load(self) -> None:
+        """Move the networks to the device now, before several threads come with pictures."""
+        for net in self._nets(scale=2):
+            net.to(self._device)
+
+    def _parts(self, image: Image, part: Box, scale: int) -> Iterator[tuple[Box, Tensor]]:
+        """Where in the result each tile lies, and its uint8 (3, h, w) on the device."""
         nets = self._nets(scale=scale)
         tiles = plan_tiles(
             part,
-            whole=whole,
+            whole=Box(0, 0, image.shape[1], image.shape[0]),
             reaches_px=_reaches_px(nets, scale=scale),
             alignment_px=self.alignment_px,
             tile_px=TILE_PX,
         )
-        result = np.empty((part.height * scale, part.width * scale, 3), np.uint8)
         for batch in batched_tiles(tiles, size=self._batch_size):
-            for tile, pixels in zip(batch, self._pixels(image, batch, nets, scale), strict=True):
-                place = _scaled(tile.kept, scale, origin=part)
-                result[place.top : place.bottom, place.left : place.right] = pixels
-        return result
+            places = [_scaled(tile.kept, scale, origin=part) for tile in batch]
+            yield from zip(places, self._pixels(image, batch, nets, scale), strict=True)
 
     @property
     def _batch_size(self) -> int:
@@ -171,17 +215,18 @@ class NetRestorer:
     @torch.inference_mode()
     def _pixels(
         self, image: Image, batch: Sequence[Tile], nets: Sequence[PictureNet], scale: int
-    ) -> list[Image]:
-        """What tiles of one layout contribute, each uint8 (scale h, scale w, 3)."""
-        cuts = np.stack([_cut(image, tile.seen[0]) for tile in batch])
-        values = torch.from_numpy(cuts).to(self._device).permute(0, 3, 1, 2).float() / 255
+    ) -> list[Tensor]:
+        """What tiles of one layout contribute, each uint8 (3, scale h, scale w)."""
+        cuts = torch.from_numpy(np.stack([_cut(image, tile.seen[0]) for tile in batch]))
+        if self._device.type == "cuda":
+            cuts = cuts.pin_memory()  # so that the copy waits for nothing on the device
+        values = cuts.to(self._device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
         seen = batch[0].seen
         for net, shown, further in zip(nets, seen[:-1], seen[1:], strict=True):
             values = _cut_out(self._run(net, values), further, origin=shown, scale=net.scale)
         values = _rescaled(values, native=_native_scale(nets), scale=scale)
         values = _cut_out(values, batch[0].kept, origin=seen[-1], scale=scale)
-        pixels = (values.clamp(0, 1) * 255).round().to(torch.uint8)
-        return list(pixels.permute(0, 2, 3, 1).cpu().numpy())
+        return list((values.clamp(0, 1) * 255).round().to(torch.uint8))
 
     def _run(self, net: PictureNet, values: Tensor) -> Tensor:
         net.to(self._device)
