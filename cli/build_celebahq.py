@@ -108,10 +108,10 @@ def _word_or_place(*words: str) -> Callable[[click.Context, click.Parameter, str
 @precision_option
 @click.option(
     "--pipeline",
-    type=click.Choice(["auto", "host", "device"]),
-    default="auto",
+    type=click.Choice(["host", "device"]),
+    default="host",
     show_default=True,
-    help="Where all but decoding and encoding is computed; auto: on a GPU, with nets there.",
+    help="device: all between decoding and encoding in torch on --device; not yet run on a GPU.",
 )
 @workers_option
 @engine_option

@@ -7,11 +7,10 @@ from pgan_toolkit.celebahq.rendering import HostRenderer, Renderer
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.restoration import Restorer
 
-__all__ = ["Pipeline", "PipelineChoice", "open_renderer", "resolve_pipeline"]
+__all__ = ["Pipeline", "check_pipeline", "open_renderer"]
 
 Pipeline = Literal["host", "device"]
 """NumPy and OpenCV around the nets; or all in torch from the restored part to the score."""
-PipelineChoice = Literal["auto", "host", "device"]
 
 
 def open_renderer(
@@ -28,30 +27,20 @@ def open_renderer(
     return DeviceRenderer(profile, restorer, output_size=output_size)
 
 
-def resolve_pipeline(
-    choice: PipelineChoice, *, profile: Profile, restorer_spec: str, device: str
-) -> Pipeline:
-    """Say what "auto" means: the device for networks on a GPU and the box filter, else the host.
-
-    Raises
-    ------
-    UsageError
-        The device is asked for, and the profile or the restorer has no such path.
-    """
-    boxes, nets = profile.final_filter == "box", restorer_spec != "lanczos"
-    if choice == "auto":
-        return "device" if device.startswith("cuda") and boxes and nets else "host"
-    if choice == "device" and not nets:
+def check_pipeline(pipeline: Pipeline, *, profile: Profile, restorer_spec: str) -> None:
+    """Refuse the device for a profile or a restorer that has no such path, by UsageError."""
+    if pipeline == "host":
+        return
+    if restorer_spec == "lanczos":
         raise _without_nets(restorer_spec)
-    if choice == "device" and not boxes:
+    if profile.final_filter != "box":
         raise UsageError(
             f"--pipeline device: profile {profile.name} ends in a Lanczos filter, which is on the "
-            "host only; use auto or host"
+            "host only; leave it out"
         )
-    return choice
 
 
 def _without_nets(restorer: str) -> UsageError:
     return UsageError(
-        f"--pipeline device: the {restorer} restorer runs on the host only; use auto or host"
+        f"--pipeline device: the {restorer} restorer runs on the host only; leave it out"
     )

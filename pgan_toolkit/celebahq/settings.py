@@ -9,7 +9,7 @@ import numpy as np
 
 from pgan_toolkit.celebahq.detection import find_predictor
 from pgan_toolkit.celebahq.photographs import LandmarkChoice, key_of
-from pgan_toolkit.celebahq.pipelines import PipelineChoice, resolve_pipeline
+from pgan_toolkit.celebahq.pipelines import Pipeline, check_pipeline
 from pgan_toolkit.celebahq.recipe import Profile
 from pgan_toolkit.celebahq.selection import Wish
 from pgan_toolkit.digests import bytes_digest, file_digest
@@ -74,9 +74,9 @@ class BuildSettings:
         Where it runs.
     precision : "auto", "float32" or "bfloat16"
         Of the nets.
-    pipeline : "auto", "host" or "device"
-        Where all else between decoding and encoding is computed: "device" is `device`, in torch.
-        "auto" takes it for nets on a GPU in profile "paper".
+    pipeline : "host" or "device"
+        Where all else between decoding and encoding is computed: by NumPy and OpenCV, or in torch
+        on `device`, which takes nets and profile "paper".
     workers : int | None
         Processes; None for one a core.
     max_failures : int | None
@@ -96,7 +96,7 @@ class BuildSettings:
     restorer: str | None = None
     device: str = "auto"
     precision: PrecisionChoice = "auto"
-    pipeline: PipelineChoice = "auto"
+    pipeline: Pipeline = "host"
     workers: int | None = None
     max_failures: int | None = None
 
@@ -122,12 +122,7 @@ class BuildSettings:
         )
         _require(self.faces in get_args(FaceChoice), "--faces", self.faces, "largest or every")
         detecting = self.landmarks == "detect"
-        _require(
-            self.pipeline in get_args(PipelineChoice),
-            "--pipeline",
-            self.pipeline,
-            "auto, host or device",
-        )
+        _require(self.pipeline in get_args(Pipeline), "--pipeline", self.pipeline, "host or device")
         only = "nothing but the default without --landmarks detect"
         _require(detecting or self.faces == "largest", "--faces", self.faces, only)
         _require(detecting or self.predictor is None, "--predictor", self.predictor, only)
@@ -191,17 +186,16 @@ class BuildSettings:
         }
 
     def resolved(self) -> "BuildSettings":
-        """Return the same with what device, precision and pipeline "auto" mean here."""
+        """Return the same with what device and precision "auto" mean here."""
         device, precision = resolve_choices(
             self.restorer_spec, device=self.device, precision=self.precision
         )
-        pipeline = resolve_pipeline(
+        check_pipeline(
             self.pipeline,
             profile=Profile.named(self.profile),
             restorer_spec=self.restorer_spec,
-            device=device,
         )
-        return replace(self, device=device, precision=precision, pipeline=pipeline)
+        return replace(self, device=device, precision=precision)
 
     def open_restorer(self, *, threads: int | None = None) -> Restorer:
         """Make the restorer; what is wrong with it is found here."""

@@ -16,7 +16,7 @@ from pgan_toolkit.celebahq.geometry import crop_quad
 from pgan_toolkit.celebahq.landmarks import check_landmarks
 from pgan_toolkit.celebahq.ledger import Row
 from pgan_toolkit.celebahq.photographs import Photograph
-from pgan_toolkit.celebahq.pipelines import PipelineChoice, open_renderer, resolve_pipeline
+from pgan_toolkit.celebahq.pipelines import Pipeline, open_renderer
 from pgan_toolkit.celebahq.recipe import Profile
 from pgan_toolkit.celebahq.rendering import Rendered, timed
 from pgan_toolkit.digests import pixel_digest
@@ -56,7 +56,7 @@ class WorkerSettings:
     restorer: str
     device: str
     precision: PrecisionChoice
-    pipeline: PipelineChoice
+    pipeline: Pipeline
     output_size: int
     faces: Literal["largest", "every"] | None
     predictor: Path | None
@@ -109,12 +109,7 @@ class Worker:
         self._renderer = open_renderer(
             profile,
             restorer,
-            pipeline=resolve_pipeline(
-                settings.pipeline,
-                profile=profile,
-                restorer_spec=settings.restorer,
-                device=settings.device,
-            ),
+            pipeline=settings.pipeline,
             output_size=settings.output_size,
         )
         self._detector = FaceDetector(settings.predictor) if settings.faces else None

@@ -16,7 +16,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
 
 from pgan_toolkit.engines.batches import portable, with_retries
-from pgan_toolkit.engines.local import _die_with_parent, _interrupts_held_back
+from pgan_toolkit.engines.local import die_with_parent, interrupts_held_back
 from pgan_toolkit.engines.threads import threaded_map
 from pgan_toolkit.errors import SetupError
 
@@ -222,7 +222,7 @@ class _Process:
         theirs = [there for _, there in pairs]
         arguments = (self._environment, self._prepare, theirs, tells)
         process = context.Process(target=_serve, args=arguments, daemon=True)
-        with _interrupts_held_back():
+        with interrupts_held_back():
             process.start()
         for end in (*theirs, tells):
             end.close()
@@ -247,7 +247,7 @@ def _serve(
     os.environ.update(environment)
     # Ctrl-C reaches the whole process group; the parent decides what happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=die_with_parent, daemon=True).start()
     try:
         state = prepare()
     except Exception as error:  # noqa: BLE001 - raised again in the parent

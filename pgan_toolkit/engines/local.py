@@ -18,7 +18,13 @@ from pgan_toolkit.engines.batches import BatchResult, BatchSize, portable, run_b
 from pgan_toolkit.environment import usable_cores
 from pgan_toolkit.errors import SetupError
 
-__all__ = ["LocalEngine", "available_cores", "ordered_map"]
+__all__ = [
+    "LocalEngine",
+    "available_cores",
+    "die_with_parent",
+    "interrupts_held_back",
+    "ordered_map",
+]
 
 State = TypeVar("State")
 Item = TypeVar("Item")
@@ -181,7 +187,7 @@ class _Pool(Generic[State, Item, Value]):
 
     def _submit(self, batch: list[Item]) -> Future[BatchResult[Value]]:
         try:
-            with _interrupts_held_back():
+            with interrupts_held_back():
                 return self._executor.submit(_apply, self._work, batch)
         except BrokenProcessPool as error:  # a worker died just before: the same as just after
             refused: Future[BatchResult[Value]] = Future()
@@ -192,7 +198,7 @@ class _Pool(Generic[State, Item, Value]):
         """Go on with one process, and see that it lives before an item can be blamed."""
         for _ in range(_ATTEMPTS_ALONE):
             self._restart(1)
-            with _interrupts_held_back():
+            with interrupts_held_back():
                 alive = self._executor.submit(_is_alive)
             if not _worker_died(alive):
                 return
@@ -217,7 +223,7 @@ class _Pool(Generic[State, Item, Value]):
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
+def interrupts_held_back() -> Iterator[None]:
     """Hold Ctrl-C back from this thread, and from the processes that it starts meanwhile.
 
     They are born with it held back, so that none is told while a worker still imports: a worker
@@ -237,14 +243,14 @@ def _initialize(prepare: Callable[[], Any]) -> None:
     global _state, _failure  # noqa: PLW0603 - a worker process has one state, by construction
     # Ctrl-C reaches the whole process group; the parent decides what happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=die_with_parent, daemon=True).start()
     try:
         _state = prepare()
     except Exception as error:  # noqa: BLE001 - handed to the parent with the first item
         _failure = error
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """End this worker when its parent is gone: an orphan would wait for work for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:

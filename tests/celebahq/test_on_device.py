@@ -17,7 +17,7 @@ from pgan_toolkit.celebahq.on_device import SLOTS, DeviceRenderer, open_device_e
 from pgan_toolkit.celebahq.on_device.padding import faded_pad
 from pgan_toolkit.celebahq.on_device.spectrum import measure_spectrum
 from pgan_toolkit.celebahq.on_device.warping import box_warp
-from pgan_toolkit.celebahq.pipelines import resolve_pipeline
+from pgan_toolkit.celebahq.pipelines import check_pipeline
 from pgan_toolkit.celebahq.rendering import HostRenderer
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.imaging import Box, Margins, decode_image, feathered_pad, warp_quad
@@ -216,31 +216,7 @@ def test_crops_and_ranking_of_real_photographs_are_the_host_s(shared_data: Path)
     assert len(_require_one_recipe(shared_data / "celeba_wild", restorer, size=256)) == 83
 
 
-@pytest.mark.parametrize(
-    ("choice", "profile", "restorer", "device", "taken"),
-    [
-        ("auto", "paper", "nets", "cuda", "device"),
-        ("auto", "paper", "nets", "cuda:1", "device"),
-        ("auto", "paper", "nets", "cpu", "host"),
-        ("auto", "paper", "lanczos", "cpu", "host"),
-        ("auto", "official", "nets", "cuda", "host"),
-        ("host", "paper", "nets", "cuda", "host"),
-        ("device", "paper", "nets", "cpu", "device"),
-    ],
-)
-def test_auto_takes_the_device_for_nets_on_a_gpu(
-    choice: str, profile: str, restorer: str, device: str, taken: str
-) -> None:
-    found = resolve_pipeline(
-        choice,  # type: ignore[arg-type]
-        profile=PROFILES[profile],
-        restorer_spec=restorer,
-        device=device,
-    )
-    assert found == taken
-
-
 @pytest.mark.parametrize(("profile", "restorer"), [("official", "nets"), ("paper", "lanczos")])
 def test_a_device_pipeline_that_there_is_not_is_refused(profile: str, restorer: str) -> None:
     with pytest.raises(UsageError, match="host"):
-        resolve_pipeline("device", profile=PROFILES[profile], restorer_spec=restorer, device="cpu")
+        check_pipeline("device", profile=PROFILES[profile], restorer_spec=restorer)
