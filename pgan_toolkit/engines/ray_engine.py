@@ -53,6 +53,7 @@ class RayEngine:
         self, address: str = "auto", *, workers: int = 0, patience_s: float = 300.0
     ) -> None:
         self._patience_s = patience_s
+        _require_listener(address)
         self._owned = not ray.is_initialized()
         if self._owned:
             _connect(address)
@@ -92,7 +93,6 @@ class RayEngine:
 
 
 def _connect(address: str) -> None:
-    _require_listener(address)
     with _signals_kept(), warnings.catch_warnings():
         # Advice on Ray's defaults in versions to come, which is not for our users.
         warnings.simplefilter("ignore", FutureWarning)
