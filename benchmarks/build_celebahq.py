@@ -144,7 +144,7 @@ def seconds_of(work: Callable[[], object]) -> float:
 def _plain(photograph: Photograph, out: Path, profile: str) -> None:
     landmarks = np.asarray(photograph.landmarks, np.float64)
     box = PROFILES[profile].final_filter == "box"
-    plain_recipe.render(photograph.path, landmarks, SIZE, box=box).save(out)
+    plain_recipe.render(Path(str(photograph.path)), landmarks, SIZE, box=box).save(out)
 
 
 def _ours(photograph: Photograph, out: Path, profile: str) -> None:

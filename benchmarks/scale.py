@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -178,7 +179,7 @@ def _opened(engine: str):  # type: ignore[no-untyped-def]
         return
     from ray.cluster_utils import Cluster
 
-    node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+    node: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
     head = {**node, "include_dashboard": False}
     # A node's workers find this module by the path that they are started with.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
@@ -188,7 +189,7 @@ def _opened(engine: str):  # type: ignore[no-untyped-def]
         with open_engine("ray", address=cluster.address, workers=int(workers)) as opened:
             yield opened
     finally:
-        cluster.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 def _apart(engine: str, items: int) -> object:

@@ -3,9 +3,10 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -25,7 +26,7 @@ class _Watched(LocalEngine):
         self._out, self._at, self._stops = out, at, stops
         self.seen: list[BuildStatus] = []
 
-    def map(self, *arguments, **options) -> Iterator:
+    def map(self, *arguments: Any, **options: Any) -> Generator[Any, None, None]:
         for number, result in enumerate(super().map(*arguments, **options)):
             if number == self._at:
                 reader = threading.Thread(target=lambda: self.seen.append(read_status(self._out)))

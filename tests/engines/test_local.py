@@ -41,7 +41,7 @@ def test_results_come_in_the_items_order_whatever_they_take(workers: int) -> Non
 def test_items_are_read_as_they_are_needed(workers: int) -> None:
     read = 0
 
-    def items() -> Iterator[int]:
+    def items() -> Iterator[tuple[int, float]]:
         nonlocal read
         for number in range(100):
             read += 1

@@ -5,6 +5,7 @@ import pickle
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import fsspec
@@ -155,10 +156,17 @@ def test_the_labels_come_last_and_the_mark_goes_after_them(
     store = type(fsspec.filesystem("memory"))
     done: list[str] = []
     pipe, remove = store.pipe_file, store.rm_file
-    monkeypatch.setattr(
-        store, "pipe_file", lambda s, p, v, **k: (done.append(p), pipe(s, p, v, **k))
-    )
-    monkeypatch.setattr(store, "rm_file", lambda s, p: (done.append(f"-{p}"), remove(s, p)))
+
+    def piped(store, path, value, **options):
+        done.append(path)
+        return pipe(store, path, value, **options)
+
+    def removed(store, path):
+        done.append(f"-{path}")
+        return remove(store, path)
+
+    monkeypatch.setattr(store, "pipe_file", piped)
+    monkeypatch.setattr(store, "rm_file", removed)
     upload(tmp_path / "set", RemotePath(f"{memory}/set"))
     assert done[0] == f"/bucket/set/{INCOMPLETE}"
     assert done[-2:] == ["/bucket/set/dataset.json", f"-/bucket/set/{INCOMPLETE}"]
@@ -278,7 +286,7 @@ def test_a_block_that_many_threads_want_is_fetched_once_and_the_oldest_go() -> N
         assert {each.result() for each in waiting} == {b"\x01"}
     assert fetched == [1]
     for number in (2, 3, 1):
-        cache.get(("a", "", number), lambda number=number: fetch(number))
+        cache.get(("a", "", number), partial(fetch, number))
     assert fetched == [1, 2, 3, 1]
 
 

@@ -166,7 +166,7 @@ def test_an_archive_that_is_replaced_while_it_is_read_is_refused(
         sink.write(Record("other", picture(7, height=16, width=16), None))
     monkeypatch.setattr(ranges, "_blocks", ranges.BlockCache())  # what was read is forgotten
     with pytest.raises(DataError, match=r"set\.h5: was replaced while it was read"):
-        source._archive.read(0, 10)
+        source._archive.read(0, 10)  # type: ignore[attr-defined]
 
 
 def _large(path: Path) -> Path:

@@ -60,7 +60,7 @@ def test_one_gpu_is_made_the_current_one(
     name: str, index: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pinned memory is the current GPU's, and a device without a number is not equal to itself."""
-    entered = []
+    entered: list[torch.device] = []
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
