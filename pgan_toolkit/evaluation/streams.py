@@ -1,8 +1,7 @@
 """Streams of stored pictures: which of a set go into a metric, decoded ahead, in batches.
 
-The pictures are chosen by the seed, decoded by threads and given in the order of their indices. The
-index that a batch carries counts the pictures that are used, from 0: it is the index by which a
-metric knows an image.
+The seed chooses the pictures, threads decode them. The index that a batch carries counts those that
+are used, from 0: a metric knows an image by it.
 """
 
 import copy
@@ -163,7 +162,8 @@ class ImageStream:
 
     def batch_size(self, *, at_most: int = _LARGEST_BATCH) -> int:
         """Pictures in a batch: as the settings say, or as many as are fit for their size."""
-        return self.settings.batch_size or min(at_most, _fitting(self.size))
+        fitting = BATCH_BYTES // (3 * self.size[0] * self.size[1])
+        return self.settings.batch_size or max(1, min(at_most, _LARGEST_BATCH, fitting))
 
     def take(self, images: int) -> "ImageStream":
         """Return a stream of so many of these pictures at most, as the seed chooses them.
@@ -393,10 +393,6 @@ class ImageStream:
         first = self.source.info(self.indices[0])
         count = sizes.total() - sizes[first.height, first.width]
         return f" ({count:,} of {sizes.total():,} pictures differ from it)" if count else ""
-
-
-def _fitting(size: tuple[int, int]) -> int:
-    return max(1, min(_LARGEST_BATCH, BATCH_BYTES // (3 * size[0] * size[1])))
 
 
 def _stacked(images: Sequence[Image]) -> ImageBatch:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pgan_toolkit.errors import DataError
-from pgan_toolkit.storage import read_file
 from reference_trainer.configuration.catalogue import SECTIONS, TOP, describe, kinds
 from reference_trainer.configuration.layers import build_settings, layer_of_table
 from reference_trainer.configuration.settings import RunSettings
@@ -31,6 +30,8 @@ def read_toml(path: Path) -> dict[str, object]:
     DataError
         It cannot be read, or is not TOML.
     """
+    from pgan_toolkit.storage import read_file  # loads NumPy, which --list-presets does without
+
     try:
         return tomllib.loads(read_file(path, most_bytes=_MOST_BYTES).decode("utf-8"))
     except (RecursionError, ValueError) as error:  # no text, no TOML, or endless numbers

@@ -1,5 +1,6 @@
 """Presets: the runs of the paper and of the authors' program by name, and files of the user's."""
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -110,7 +111,7 @@ def _bundled() -> Mapping[str, _Found]:
     found = {
         name: _Found(name, table, path, name)
         for path in sorted(_FOLDER.glob("*.toml"))
-        for name, table in read_toml(path).items()
+        for name, table in tomllib.loads(path.read_text()).items()
         if isinstance(table, dict)
     }
     return MappingProxyType(found)

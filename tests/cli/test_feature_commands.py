@@ -168,7 +168,7 @@ def test_wrong_statistics_are_told(
     monkeypatch.setattr("test_feature_commands.DIGEST", "cd" * 32)
     cases: list[tuple[list[object], int, str]] = [
         ([kept, fake], 3, "compute both sides with the same weights"),
-        ([tmp_path / "no.npz", fake], 3, "no readable .npz file"),
+        ([tmp_path / "no.npz", fake], 3, "is not a zip file"),
         ([tmp_path / "none.npz", fake], 2, "no such file"),
         ([kept, fake, "--save-statistics", tmp_path / "a.npz"], 2, "holds statistics already"),
         ([real, fake, "--save-statistics", tmp_path / "a.txt"], 2, "extension"),

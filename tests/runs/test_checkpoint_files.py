@@ -215,7 +215,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(SetupError, match=r"a: .*No space left.*untouched\. make room there.*--res"):
+    with pytest.raises(SetupError, match=r"a: .*No space left.*untouched: make room there.*--res"):
         save_checkpoint(path, _Trained(steps=2).parts, kind=KIND, state={"step": 2})
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
