@@ -185,9 +185,10 @@ class Ledger:
             # A file that others made may hold views and triggers that call functions or never end.
             self._connection.execute("PRAGMA trusted_schema = OFF")
             self._connection.execute("PRAGMA cell_size_check = ON")
-            self._require_own_schema(may_be_empty=True)
-            self._connection.executescript(_SCHEMA)
-            self._require_own_schema(may_be_empty=False)
+            if not _schema_of(self._connection):
+                # At once: neither a reader nor the next run of a killed build sees half of it.
+                self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            self._require_own_schema()
         version = self.fact("version")
         if version is None:
             self.set_fact("version", str(_VERSION))
@@ -197,9 +198,8 @@ class Ledger:
                 "continue with the toolkit that began the build, or use --fresh"
             )
 
-    def _require_own_schema(self, *, may_be_empty: bool) -> None:
-        found = _schema_of(self._connection)
-        if found != _own_schema() and not (may_be_empty and not found):
+    def _require_own_schema(self) -> None:
+        if _schema_of(self._connection) != _own_schema():
             raise DataError(
                 f"{self._path}: holds other tables than a ledger's; it was not made by a build: "
                 "move it away, or use --fresh to begin anew"

@@ -1,6 +1,7 @@
 """The ledger keeps what it was given, and explains itself when it cannot."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,19 @@ def test_a_file_that_is_no_ledger_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"something else entirely" * 100)
     with pytest.raises(DataError, match=r"ledger\.sqlite: not a ledger, or damaged.*--fresh"):
         Ledger(path)
+
+
+def test_others_may_open_it_while_it_is_made(tmp_path: Path) -> None:
+    """As --status does: no one sees half of its tables, nor does the run after a kill."""
+
+    def version(path: Path) -> str | None:
+        with Ledger(path) as ledger:
+            return ledger.fact("version")
+
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(2):
+            path = tmp_path / f"{number}.sqlite"
+            assert set(pool.map(version, [path] * 8)) == {"1"}
 
 
 def test_another_version_is_refused(tmp_path: Path) -> None:
