@@ -11,6 +11,8 @@ from tiny_run import tiny_run
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.storage import open_source
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_network_that_its_weights_are_not_of_is_not_made(tmp_path: Path) -> None:
     tiny_run(tmp_path / "run")

@@ -11,6 +11,8 @@ from pgan_toolkit.engines import Engine, LocalEngine, open_engine
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.evaluation import EvaluationSettings, Report, StatisticsCache, evaluate
 
+pytestmark = pytest.mark.slow
+
 METRICS = ["swd", "ms-ssim", "fid", "kid", "precision-recall", "inception-score"]
 QUIET = EvaluationSettings(mode="quiet", device="cpu", seed=3, batch_size=7)
 
@@ -51,13 +53,11 @@ def test_one_worker_gives_the_same(sets: tuple[Path, Path]) -> None:
     _require_the_same(sets, LocalEngine(1), metrics=METRICS, images=21)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("workers", [2, 3])
 def test_processes_give_the_same(sets: tuple[Path, Path], workers: int) -> None:
     _require_the_same(sets, LocalEngine(workers), metrics=METRICS)
 
 
-@pytest.mark.slow
 def test_a_cluster_of_two_nodes_gives_the_same(
     sets: tuple[Path, Path], two_nodes: TwoNodes
 ) -> None:

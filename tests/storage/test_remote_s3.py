@@ -20,7 +20,7 @@ from pgan_toolkit.storage.remote.connections import filesystem
 from pgan_toolkit.storage.remote.retrying import RetryPolicy
 from pgan_toolkit.storage.remote.uploads import upload
 
-pytestmark = pytest.mark.usefixtures("remote_cache")
+pytestmark = [pytest.mark.usefixtures("remote_cache"), pytest.mark.slow]
 PART_BYTES = 5 << 20  # the least that S3 takes
 IMPATIENT: dict[object, object] = {}
 """Connections of the impatient tests, shared, for each takes long to make."""
@@ -55,12 +55,9 @@ def _parts_left(bucket: str) -> int:
     return len(filesystem("s3").call_s3("list_multipart_uploads", Bucket=name).get("Uploads", []))
 
 
-FEW = ("folder", "zip", "webdataset")
-
-
 @pytest.mark.parametrize(
     "format_name",
-    [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in FORMATS],
+    FORMATS,
 )
 def test_every_format_goes_to_s3_and_back(bucket: str, format_name: FormatName) -> None:
     pytest.importorskip("lmdb")
@@ -87,10 +84,8 @@ def test_a_folder_is_read_by_one_request_a_picture_and_a_zip_by_blocks(
     assert len(s3.requests) == 0  # the one block came with the directory
 
 
-@pytest.mark.parametrize("kind", ["503", "drop", pytest.param("slow", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(
-    "name", ["set", "set.zip", pytest.param("set.npz", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("kind", ["503", "drop", "slow"])
+@pytest.mark.parametrize("name", ["set", "set.zip", "set.npz"])
 @pytest.mark.usefixtures("impatient")
 def test_a_storage_that_fails_for_a_while_gives_the_same_pictures(
     s3: Faults, bucket: str, kind: str, name: str, monkeypatch: pytest.MonkeyPatch
@@ -225,7 +220,6 @@ uploads.upload(Path(sys.argv[1]), RemotePath(sys.argv[2]))
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_an_upload_that_is_killed_shows_nothing_under_the_final_name(
     s3: Faults, bucket: str, tmp_path: Path, what: str
