@@ -4,32 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from evaluated_sets import COUNT, pictures, small_extractor, write_set
+from evaluated_sets import COUNT, pictures, write_set
 from two_nodes import TwoNodes
 
 from pgan_toolkit.engines import Engine, LocalEngine, open_engine
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.evaluation import EvaluationSettings, Report, StatisticsCache, evaluate
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small")]
 
 METRICS = ["swd", "ms-ssim", "fid", "kid", "precision-recall", "inception-score"]
 QUIET = EvaluationSettings(mode="quiet", device="cpu", seed=3, batch_size=7)
-
-
-@pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a small network in Inception's place; it goes to the workers as it is."""
-    place = "pgan_toolkit.evaluation.comparing.selecting"
-    monkeypatch.setattr(f"{place}.open_extractor", lambda *_, **__: small_extractor())
-
-
-@pytest.fixture
-def sets(tmp_path: Path) -> tuple[Path, Path]:
-    return (
-        write_set(tmp_path / "real", pictures(0)),
-        write_set(tmp_path / "fake", pictures(5, COUNT + 6)),
-    )
 
 
 def _numbers(report: Report) -> dict[str, object]:

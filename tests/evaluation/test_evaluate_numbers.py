@@ -30,21 +30,6 @@ QUIET = EvaluationSettings(mode="quiet", device="cpu", seed=3)
 FEATURE_METRICS = ["fid", "kid", "precision-recall", "inception-score"]
 
 
-@pytest.fixture
-def sets(tmp_path: Path) -> tuple[Path, Path]:
-    return (
-        write_set(tmp_path / "real", pictures(0)),
-        write_set(tmp_path / "fake", pictures(5, COUNT + 6)),
-    )
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a small network in Inception's place."""
-    place = "pgan_toolkit.evaluation.comparing.selecting"
-    monkeypatch.setattr(f"{place}.open_extractor", lambda *_, **__: small_extractor())
-
-
 def streams(sets: tuple[Path, Path], images: int | None) -> list[ImageStream]:
     how = StreamSettings(images=images, seed=QUIET.seed, mode="quiet")
     return [ImageStream(path, how) for path in sets]

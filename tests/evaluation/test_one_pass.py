@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from evaluated_sets import COUNT, Counting, pictures, small_extractor, write_set
+from evaluated_sets import COUNT, Counting, pictures, write_set
 
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.evaluation import (
@@ -22,21 +22,6 @@ from pgan_toolkit.storage.base import StoredSource
 
 QUIET = EvaluationSettings(mode="quiet", device="cpu", seed=3)
 FEATURE_METRICS = ["fid", "kid", "precision-recall", "inception-score"]
-
-
-@pytest.fixture
-def sets(tmp_path: Path) -> tuple[Path, Path]:
-    return (
-        write_set(tmp_path / "real", pictures(0)),
-        write_set(tmp_path / "fake", pictures(5, COUNT + 6)),
-    )
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a small network in Inception's place."""
-    place = "pgan_toolkit.evaluation.comparing.selecting"
-    monkeypatch.setattr(f"{place}.open_extractor", lambda *_, **__: small_extractor())
 
 
 @pytest.mark.usefixtures("small")

@@ -55,10 +55,7 @@ def _parts_left(bucket: str) -> int:
     return len(filesystem("s3").call_s3("list_multipart_uploads", Bucket=name).get("Uploads", []))
 
 
-@pytest.mark.parametrize(
-    "format_name",
-    FORMATS,
-)
+@pytest.mark.parametrize("format_name", FORMATS)
 def test_every_format_goes_to_s3_and_back(bucket: str, format_name: FormatName) -> None:
     pytest.importorskip("lmdb")
     made = _written(f"{bucket}/a/set", format_name)
