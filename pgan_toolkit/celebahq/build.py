@@ -283,12 +283,13 @@ class _Failures:
 
 
 def _lost(photograph: Photograph) -> list[Row]:
-    reason = f"{photograph.path}: its worker died twice (out of memory, or a crash in a library)"
+    why = "its worker died three times (out of memory, or a crash in a library)"
+    reason = f"{photograph.path}: {why}"
     return [failed_row(photograph, "worker died", reason)]
 
 
 def _refuse_lost(task: Render) -> str:
     raise DataError(
-        f"{task.path}: its worker died twice while rendering, though not while scoring; "
+        f"{task.path}: its worker died three times while rendering, though not while scoring; "
         "use fewer --workers, and run the same command again"
     )

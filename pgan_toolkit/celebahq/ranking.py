@@ -141,7 +141,7 @@ def _measure(reader: _Reader, item: _Item) -> ScoredPicture | UnreadablePicture:
 
 def _lost(paths: tuple[Place, ...], item: _Item) -> UnreadablePicture:
     name = _escaped(f"{paths[item.source]} [{item.number}]")
-    reason = "its worker died twice (out of memory, or a crash in a library)"
+    reason = "its worker died three times (out of memory, or a crash in a library)"
     return UnreadablePicture(name, f"{name}: {reason}")
 
 

@@ -71,7 +71,7 @@ def ordered_map(
     prepare : callable
         Makes a worker's state, once per worker: opened files, loaded nets.
     on_lost : callable
-        The result that stands for an item whose worker died twice.
+        The result that stands for an item whose worker died three times.
     workers : int
         Number of processes, 1 or more.
 
