@@ -30,9 +30,9 @@ QUIET = EvaluationSettings(mode="quiet", device="cpu", seed=3)
 FEATURE_METRICS = ["fid", "kid", "precision-recall", "inception-score"]
 
 
-def streams(sets: tuple[Path, Path], images: int | None) -> list[ImageStream]:
+def streams(two_sets: tuple[Path, Path], images: int | None) -> list[ImageStream]:
     how = StreamSettings(images=images, seed=QUIET.seed, mode="quiet")
-    return [ImageStream(path, how) for path in sets]
+    return [ImageStream(path, how) for path in two_sets]
 
 
 def without_errors(result: Result) -> Result:
@@ -46,32 +46,36 @@ def without_errors(result: Result) -> Result:
 
 @pytest.mark.parametrize("images", [None, 17])
 @pytest.mark.parametrize("cached", [False, True])
-@pytest.mark.usefixtures("small")
+@pytest.mark.usefixtures("small_inception")
 def test_every_number_is_that_of_the_metric_alone(
-    sets: tuple[Path, Path], images: int | None, cached: bool, tmp_path: Path
+    two_sets: tuple[Path, Path], images: int | None, cached: bool, tmp_path: Path
 ) -> None:
     names = ["swd", "ms-ssim", *FEATURE_METRICS]
     cache = StatisticsCache(tmp_path / "cache") if cached else None
     for _ in range(2 if cached else 1):
-        report = evaluate(*sets, metrics=names, images=images, settings=QUIET, cache=cache)
+        report = evaluate(*two_sets, metrics=names, images=images, settings=QUIET, cache=cache)
     assert list(report.measured) == names
     extractor = small_extractor()
-    real, fake = streams(sets, images)
+    real, fake = streams(two_sets, images)
     swd = measure_swd(real, [fake], settings=SwdSettings(seed=QUIET.seed)).fakes[0]
     alone = {
         "swd": swd,
-        "ms-ssim": measure_ms_ssim(streams(sets, images)[1]),
-        "fid": measure_fid(*streams(sets, images), extractor=extractor).result,
-        "kid": measure_kid(*streams(sets, images), extractor=extractor),
-        "precision-recall": measure_precision_recall(*streams(sets, images), extractor=extractor),
-        "inception-score": measure_inception_score(streams(sets, images)[1], extractor=extractor),
+        "ms-ssim": measure_ms_ssim(streams(two_sets, images)[1]),
+        "fid": measure_fid(*streams(two_sets, images), extractor=extractor).result,
+        "kid": measure_kid(*streams(two_sets, images), extractor=extractor),
+        "precision-recall": measure_precision_recall(
+            *streams(two_sets, images), extractor=extractor
+        ),
+        "inception-score": measure_inception_score(
+            streams(two_sets, images)[1], extractor=extractor
+        ),
     }
     for name in names:
         assert without_errors(report.measured[name].result) == without_errors(alone[name]), name
 
 
 def test_metrics_of_fewer_pictures_take_those_that_they_would_take_alone(
-    sets: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    two_sets: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where a set has more pictures than one protocol takes, and fewer than another."""
     few = {"real": 11, "fake": 11}
@@ -79,19 +83,19 @@ def test_metrics_of_fewer_pictures_take_those_that_they_would_take_alone(
     for module in ("parts", "evaluating", "catalogue"):
         monkeypatch.setattr(f"pgan_toolkit.evaluation.comparing.{module}.METRICS", kinds)
     settings = EvaluationSettings(mode="quiet", device="cpu", seed=3, batch_size=4)
-    report = evaluate(*sets, metrics=["swd", "ms-ssim"], settings=settings)
-    real, fake = streams(sets, 11)
+    report = evaluate(*two_sets, metrics=["swd", "ms-ssim"], settings=settings)
+    real, fake = streams(two_sets, 11)
     alone = measure_swd(real, [fake], settings=SwdSettings(seed=3)).fakes[0]
     assert without_errors(report.measured["swd"].result) == without_errors(alone)
-    assert report.measured["ms-ssim"].result == measure_ms_ssim(streams(sets, None)[1])
+    assert report.measured["ms-ssim"].result == measure_ms_ssim(streams(two_sets, None)[1])
 
 
-@pytest.mark.usefixtures("small")
+@pytest.mark.usefixtures("small_inception")
 def test_the_real_side_is_not_decoded_again(
-    sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = StatisticsCache(tmp_path / "cache")
-    first = evaluate(*sets, metrics=["swd", "fid"], settings=QUIET, cache=cache)
+    first = evaluate(*two_sets, metrics=["swd", "fid"], settings=QUIET, cache=cache)
     decoded: list[str] = []
     place = "pgan_toolkit.evaluation.content.decode_image"
     from pgan_toolkit.evaluation.content import decode_image
@@ -101,37 +105,37 @@ def test_the_real_side_is_not_decoded_again(
         return decode_image(data, name=name)
 
     monkeypatch.setattr(place, noted)
-    second = evaluate(*sets, metrics=["swd", "fid"], settings=QUIET, cache=cache)
+    second = evaluate(*two_sets, metrics=["swd", "fid"], settings=QUIET, cache=cache)
     assert second.scores == first.scores
-    assert sum(str(sets[0]) in name for name in decoded) == 1  # the first, for its size
-    assert sum(str(sets[1]) in name for name in decoded) >= COUNT
+    assert sum(str(two_sets[0]) in name for name in decoded) == 1  # the first, for its size
+    assert sum(str(two_sets[1]) in name for name in decoded) >= COUNT
 
 
 def test_a_picture_that_changed_is_seen_in_spite_of_the_cache(
-    sets: tuple[Path, Path], tmp_path: Path
+    two_sets: tuple[Path, Path], tmp_path: Path
 ) -> None:
     cache = StatisticsCache(tmp_path / "cache")
-    first = evaluate(*sets, metrics=["swd"], settings=QUIET, cache=cache)
-    write_set(sets[0], pictures(99, 3))
-    second = evaluate(*sets, metrics=["swd"], settings=QUIET, cache=cache)
-    fresh = evaluate(*sets, metrics=["swd"], settings=QUIET)
+    first = evaluate(*two_sets, metrics=["swd"], settings=QUIET, cache=cache)
+    write_set(two_sets[0], pictures(99, 3))
+    second = evaluate(*two_sets, metrics=["swd"], settings=QUIET, cache=cache)
+    fresh = evaluate(*two_sets, metrics=["swd"], settings=QUIET)
     assert second.scores == fresh.scores
     assert second.scores != first.scores
 
 
 def test_without_weights_what_needs_none_is_measured_and_the_rest_said(
-    sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGAN_TOOLKIT_CACHE", str(tmp_path / "nothing"))
     monkeypatch.delenv("PGAN_TOOLKIT_WEIGHTS", raising=False)
-    report = evaluate(*sets, settings=QUIET)
+    report = evaluate(*two_sets, settings=QUIET)
     assert list(report.scores) == ["swd.avg", "swd.32", "swd.16", "ms-ssim"]
     assert list(report.skipped) == FEATURE_METRICS
     assert all("not at hand" in reason for reason in report.skipped.values())
 
 
-def test_scores_say_which_is_better_and_where_they_come_from(sets: tuple[Path, Path]) -> None:
-    report = evaluate(*sets, metrics=["swd"], settings=QUIET)
+def test_scores_say_which_is_better_and_where_they_come_from(two_sets: tuple[Path, Path]) -> None:
+    report = evaluate(*two_sets, metrics=["swd"], settings=QUIET)
     average, level = report.scores["swd.avg"], report.scores["swd.32"]
     result = report.measured["swd"].result
     assert (average.value, average.standard_error) == (result.value, result.standard_error)
@@ -146,22 +150,22 @@ def test_scores_say_which_is_better_and_where_they_come_from(sets: tuple[Path, P
     assert (average.headline, level.headline, average.better) == (True, False, "lower")
 
 
-def test_too_few_images_for_groups_have_no_error(sets: tuple[Path, Path]) -> None:
-    score = evaluate(*sets, metrics=["swd"], images=11, settings=QUIET).scores["swd.avg"]
+def test_too_few_images_for_groups_have_no_error(two_sets: tuple[Path, Path]) -> None:
+    score = evaluate(*two_sets, metrics=["swd"], images=11, settings=QUIET).scores["swd.avg"]
     assert (score.standard_error, score.repeats) == (None, ())
     drawn = replace(QUIET, bootstrap=3)
-    report = evaluate(*sets, metrics=["swd"], images=11, settings=drawn)
+    report = evaluate(*two_sets, metrics=["swd"], images=11, settings=drawn)
     assert report.scores["swd.avg"].standard_error is not None
     assert report.measured["swd"].result.interval is not None
 
 
 def test_modes_are_counted_when_asked_for(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
-    sets = [
+    two_sets = [
         write_set(tmp_path / side, random.integers(0, 256, (6, 28, 28, 3), dtype=np.uint8))
         for side in ("real", "fake")
     ]
-    report = evaluate(*sets, metrics=["modes"], settings=QUIET)
+    report = evaluate(*two_sets, metrics=["modes"], settings=QUIET)
     assert list(report.scores) == ["modes.count", "modes.kl"]
     assert 1 <= report.scores["modes.count"].value <= 6
     assert report.measured["modes"].deviations == ("fake: 6 of 256,000 images",)
@@ -172,24 +176,24 @@ def mixed(folder: Path) -> Path:
     return write_set(folder, pictures(2, 8, size=48), first=8)
 
 
-@pytest.mark.usefixtures("small")
+@pytest.mark.usefixtures("small_inception")
 def test_a_set_of_several_sizes_is_measured_by_what_takes_it(
-    sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "pgan_toolkit.evaluation.comparing.selecting.find_weights", lambda *_, **__: Path()
     )
-    report = evaluate(sets[0], mixed(tmp_path / "mixed"), settings=QUIET)
+    report = evaluate(two_sets[0], mixed(tmp_path / "mixed"), settings=QUIET)
     assert list(report.measured) == FEATURE_METRICS
     assert set(report.skipped) == {"swd", "ms-ssim"}
     assert "32x32 and of 48x48" in report.skipped["swd"]
 
 
 def test_a_set_of_several_sizes_is_refused_by_a_metric_that_was_asked_for(
-    sets: tuple[Path, Path], tmp_path: Path
+    two_sets: tuple[Path, Path], tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match="48x48"):
-        evaluate(sets[0], mixed(tmp_path / "mixed"), metrics=["swd"], settings=QUIET)
+        evaluate(two_sets[0], mixed(tmp_path / "mixed"), metrics=["swd"], settings=QUIET)
 
 
 def test_what_no_metric_can_take_is_an_error_that_says_why(tmp_path: Path) -> None:
@@ -214,10 +218,10 @@ def test_a_metric_that_refuses_the_sets_is_left_out_unless_asked_for(tmp_path: P
     [(["swdd"], r"'swdd'.*did you mean swd\?"), ([], "none"), (["swd", "FID"], "'FID'")],
 )
 def test_names_that_are_no_metrics_are_refused(
-    sets: tuple[Path, Path], metrics: list[str], message: str
+    two_sets: tuple[Path, Path], metrics: list[str], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        evaluate(*sets, metrics=metrics, settings=QUIET)
+        evaluate(*two_sets, metrics=metrics, settings=QUIET)
 
 
 def test_every_number_has_a_metric() -> None:

@@ -24,7 +24,7 @@ QUIET = EvaluationSettings(mode="quiet", device="cpu", seed=3)
 FEATURE_METRICS = ["fid", "kid", "precision-recall", "inception-score"]
 
 
-@pytest.mark.usefixtures("small")
+@pytest.mark.usefixtures("small_inception")
 def test_every_picture_is_decoded_once() -> None:
     real, fake = Counting(pictures(0)), Counting(pictures(5))
     evaluate(real, fake, metrics=["swd", "ms-ssim", *FEATURE_METRICS], settings=QUIET)
@@ -33,7 +33,7 @@ def test_every_picture_is_decoded_once() -> None:
         assert source.read == Counter({**dict.fromkeys(range(COUNT), 1), 0: 2})
 
 
-@pytest.mark.usefixtures("small")
+@pytest.mark.usefixtures("small_inception")
 def test_a_page_has_no_picture_read_again() -> None:
     real, fake, look = Counting(pictures(0)), Counting(pictures(5)), PageLook()
     settings = replace(QUIET, onlooker=look)
@@ -44,14 +44,14 @@ def test_a_page_has_no_picture_read_again() -> None:
 
 
 def test_a_page_is_the_same_whether_its_real_side_was_known_or_not(
-    sets: tuple[Path, Path], tmp_path: Path
+    two_sets: tuple[Path, Path], tmp_path: Path
 ) -> None:
     cache = StatisticsCache(tmp_path / "cache")
     pages = []
     for _ in range(2):
         look = PageLook()
         report = evaluate(
-            *sets, metrics=["swd"], settings=replace(QUIET, onlooker=look), cache=cache
+            *two_sets, metrics=["swd"], settings=replace(QUIET, onlooker=look), cache=cache
         )
         pages.append(report_html(replace(report, created="", seconds=0, memory_mib=0), look))
     assert len(look.real.statistics.pictures) == 0
@@ -59,7 +59,7 @@ def test_a_page_is_the_same_whether_its_real_side_was_known_or_not(
 
 
 def test_files_are_read_once_where_the_cache_cannot_know_them(
-    sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: Counter[str] = Counter()
     encoded = StoredSource.encoded
@@ -70,7 +70,7 @@ def test_files_are_read_once_where_the_cache_cannot_know_them(
 
     monkeypatch.setattr(StoredSource, "encoded", noted)
     cache = StatisticsCache(tmp_path / "cache")
-    evaluate(*sets, metrics=["swd"], settings=QUIET, cache=cache)
+    evaluate(*two_sets, metrics=["swd"], settings=QUIET, cache=cache)
     times = Counter({Path(name).name: n for name, n in read.items() if "real" in name})
     assert len(times) == COUNT
     # The first for its size, and both ends to ask the cache whether it may know the set.

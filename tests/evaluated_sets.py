@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -66,3 +67,19 @@ def small_extractor(**_: object) -> FeatureExtractor:
     return FeatureExtractor(
         SmallNetwork(), name="small", device=torch.device("cpu"), warnings=("it is small",)
     )
+
+
+@pytest.fixture
+def two_sets(tmp_path: Path) -> tuple[Path, Path]:
+    """A real and a fake set, of which the fake one has more pictures."""
+    return (
+        write_set(tmp_path / "real", pictures(0)),
+        write_set(tmp_path / "fake", pictures(5, COUNT + 6)),
+    )
+
+
+@pytest.fixture
+def small_inception(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a small network in Inception's place; it goes to workers as it is."""
+    place = "pgan_toolkit.evaluation.comparing.selecting"
+    monkeypatch.setattr(f"{place}.open_extractor", lambda *_, **__: small_extractor())
