@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+# As many processes as there are cores, up to four; the tests of a file stay together.
+PYTEST = $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 TYPES = build/types
 # Tests may pass over a None or an Any: they would fail on it when they run.
 TEST_TYPES = --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls \
@@ -15,10 +17,10 @@ demo: $(VENV)/.ready
 	$(BIN)/pgan-toolkit demo --out demo
 
 test: $(VENV)/.ready
-	$(BIN)/pytest -m "not slow and not gpu"
+	$(PYTEST) -m "not slow and not gpu"
 
 test-slow: $(VENV)/.ready
-	$(BIN)/pytest -m "slow and not gpu"
+	$(PYTEST) -m "slow and not gpu"
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

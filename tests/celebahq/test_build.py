@@ -77,6 +77,7 @@ def test_a_second_call_changes_nothing(built: Path, samples: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in built.rglob("*")} == times
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_name", ["folder", "zip", "hdf5", "hdf5-multires"])
 def test_every_format_holds_the_same_pixels_and_the_same_bytes_each_time(
     built: Path, samples: Path, tmp_path: Path, format_name: str
@@ -223,6 +224,7 @@ def open_source_keys(out: Path) -> list[str]:
         return [verdict.key for verdict in ledger.verdicts() if verdict.verdict == "kept"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_source_that_goes_away_stops_the_build(
     samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int

@@ -142,6 +142,7 @@ class _FullDisk:
         subprocess.run(["mount", "-o", f"remount,{options}", str(self.folder)], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hq", "hq.zip", "hq.h5"])
 def test_a_full_disk_stops_the_build_and_room_lets_it_end(
     samples: Path, tmp_path: Path, expected: dict[str, dict[str, bytes]], name: str

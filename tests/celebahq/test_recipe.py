@@ -124,6 +124,7 @@ def _random_nets() -> tuple[RedNet, SRResNet]:
     return red.eval(), SRResNet(SRResNetConfig(blocks=2, maps=8)).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 @pytest.mark.parametrize(
     ("name", "size"),

@@ -65,6 +65,7 @@ def _bytes(out: Path) -> dict[str, bytes]:
     return {p.relative_to(out).as_posix(): p.read_bytes() for p in out.rglob("*") if p.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["folder", "webdataset"])
 def test_from_s3_to_s3_the_bytes_are_those_of_a_local_build(
     bucket: str, s3: Faults, here: Path, few: Path, output: str

@@ -197,6 +197,7 @@ def test_as_a_process_it_fails_with_one_message_and_no_traceback(tmp_path: Path)
     assert done.stderr == "error: none: does not exist; expected a folder of photographs\n"
 
 
+@pytest.mark.slow
 def test_a_build_that_cannot_write_its_name_on_the_terminal_still_succeeds(
     samples: Path, tmp_path: Path
 ) -> None:

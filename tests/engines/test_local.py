@@ -109,6 +109,7 @@ def test_an_error_that_cannot_be_sent_is_told_and_not_taken_for_a_dead_worker() 
         list(_map(jobs.awkward, range(3), workers=2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("work", "killers"), [(jobs.exit_at_7, {7}), (jobs.killed_at_0_and_9, {0, 9})]
 )

@@ -262,6 +262,7 @@ def test_a_cache_that_cannot_be_made(
         _find(file)
 
 
+@pytest.mark.slow
 def test_two_processes_download_once(file: PublicFile, server: Server, cache: Path) -> None:
     wanted = (file.url, str(cache / file.name), file.size_bytes, file.sha256)
     code = (

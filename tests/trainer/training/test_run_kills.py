@@ -137,6 +137,7 @@ def whole(name: str, place: Path) -> RunFolder:
     return folder
 
 
+@pytest.mark.slow
 def test_a_kill_amid_a_fade_changes_nothing(place: Path, tmp_path: Path) -> None:
     """The first process is killed in its 7th step; the second is this one."""
     process = start(command("wgan-gp", place, tmp_path / "run"), patch=AT_STEP.format(number=6))

@@ -70,6 +70,7 @@ def test_one_gpu_is_made_the_current_one(
     assert entered == [torch.device("cuda", index)]
 
 
+@pytest.mark.slow
 def test_two_processes_learn_as_one_does(results: Path) -> None:
     """The gradient penalty too; a statistic of the minibatch is that of each process's share."""
     found = torch.load(results / "weights.pt", weights_only=True)
@@ -82,6 +83,7 @@ def test_two_processes_learn_as_one_does(results: Path) -> None:
             )
 
 
+@pytest.mark.slow
 def test_a_process_whose_companion_dies_says_so(results: Path) -> None:
     different, dead, code = json.loads((results / "messages.json").read_text())
     assert "the first weights of process 1 are not those of process 0" in different
