@@ -24,12 +24,12 @@ def report_junit(report: Report) -> bytes:
         "tests": str(len(statuses) + len(report.skipped)),
         "failures": str(statuses.count("fail")),
         "errors": str(statuses.count("not comparable")),
-        "skipped": str(len(report.skipped)),
         "time": f"{report.seconds:.2f}",
     }
     root = ElementTree.Element("testsuites", {"name": _SUITE, **counts})
-    about = {"name": _SUITE, **counts, "timestamp": report.created.removesuffix("+00:00")}
-    suite = ElementTree.SubElement(root, "testsuite", about)
+    about = {"skipped": str(len(report.skipped))}
+    about["timestamp"] = report.created.removesuffix("+00:00")
+    suite = ElementTree.SubElement(root, "testsuite", {"name": _SUITE, **counts, **about})
     for verdict in report.verdicts:
         _add_verdict(suite, verdict)
     for metric, reason in report.skipped.items():
