@@ -60,9 +60,9 @@ def pairs_together(height: int, width: int) -> int:
 def similarities(x: Tensor, y: Tensor, convention: Convention) -> NDArray[np.float64]:
     """Return the MS-SSIM of up to `pairs_together` pairs.
 
-    Always computes that many, so that a pair's number depends on its place alone; a device that
-    runs out of memory takes fewer at a time, which may move the eighth digit. The caller keeps it
-    from reduced precision, by `devices.whole_float32`.
+    Always computes as many at a time, with blank ones where pairs are missing, so that a pair's
+    number depends on its place alone; a device that runs out of memory takes fewer, which may move
+    the eighth digit. The caller keeps it from reduced precision, by `devices.whole_float32`.
 
     Parameters
     ----------
@@ -80,12 +80,12 @@ def similarities(x: Tensor, y: Tensor, convention: Convention) -> NDArray[np.flo
     torch.OutOfMemoryError
         The memory does not suffice for one pair.
     """
-    missing = pairs_together(*x.shape[2:]) - len(x)
-    if missing:
-        x, y = (functional.pad(side, (0, 0, 0, 0, 0, 0, 0, missing)) for side in (x, y))
-    step = len(x)
+    step = pairs_together(*x.shape[2:])
     if not x.is_cuda:
         step = max(1, min(step, _PIXELS_IN_CACHE // x[0, 0].numel()))
+    missing = -len(x) % step
+    if missing:
+        x, y = (functional.pad(side, (0, 0, 0, 0, 0, 0, 0, missing)) for side in (x, y))
     values = _product(_fitting_terms(x, y, convention, step=step), convention)
     return np.asarray(values[: len(values) - missing].cpu().numpy(), np.float64)
 
@@ -154,11 +154,7 @@ def _mean_ssim(planes: Tensor, offsets: Tensor) -> Tensor:
 
 def _moments(planes: Tensor) -> tuple[Tensor, Tensor]:
     """Local means and variances of s and d, (h, 2, 3 P, w)."""
-    height, _, count, width = planes.shape
-    both = planes.new_empty((height, 4, count, width))
-    both[:, :2] = planes
-    torch.mul(planes, planes, out=both[:, 2:])
-    averages = _local_averages(both)
+    averages = _local_averages(planes, planes.square())
     mean, squares = averages[:, :2], averages[:, 2:]
     return mean, squares.addcmul_(mean, mean, value=-1)
 
@@ -174,24 +170,25 @@ def _mean(planes: Tensor) -> Tensor:
     return planes.mean(2).mean(0, dtype=torch.float64)
 
 
-def _local_averages(planes: Tensor) -> Tensor:
-    """Of (H, ..., W), where the window fits, by products with matrices that hold it.
+def _local_averages(*parts: Tensor) -> Tensor:
+    """Of (H, 2, n, W) each, where the window fits, by products with matrices that hold it.
 
     Few places at a time: nearly all of a larger matrix is zeros, and a smaller one does not keep
     the processor busy.
     """
-    height, width = planes.shape[0], planes.shape[-1]
+    height, _, count, width = parts[0].shape
     size = min(WINDOW_SIZE, height, width)
     high, wide = height - size + 1, width - size + 1
-    columns = planes.new_empty((high, *planes.shape[1:]))
+    columns = parts[0].new_empty((high, 2 * len(parts), count, width))
     for some in _blocks(high):
-        reach = planes[some.start : some.stop + size - 1].flatten(1)
-        window = _sliding(size, len(some)).to(planes)
-        torch.mm(window, reach, out=columns[some.start : some.stop].flatten(1))
-    averages = planes.new_empty((*columns.shape[:-1], wide))
+        window = _sliding(size, len(some)).to(columns)
+        for planes, out in zip(parts, columns.flatten(1).chunk(len(parts), dim=1), strict=True):
+            reach = planes[some.start : some.stop + size - 1].flatten(1)
+            torch.mm(window, reach, out=out[some.start : some.stop])
+    averages = columns.new_empty((*columns.shape[:-1], wide))
     for some in _blocks(wide):
         reach = columns.flatten(0, -2)[:, some.start : some.stop + size - 1]
-        window = _sliding(size, len(some)).to(planes)
+        window = _sliding(size, len(some)).to(columns)
         torch.mm(reach, window.T, out=averages.flatten(0, -2)[:, some.start : some.stop])
     return averages
 
