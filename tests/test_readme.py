@@ -10,6 +10,18 @@ from pathlib import Path
 import click
 import pytest
 
+KEPT = {
+    *(
+        "original.jpg",
+        "mirrored.jpg",
+        "half_size.jpg",
+        "third_size.jpg",
+        "rotated_15.jpg",
+        "grey.jpg",
+    ),
+    *("low_contrast.jpg", "noise_10.jpg", "blur_1.jpg", "jpeg_quality_12.jpg", "truncated.jpg"),
+    "face_at_left_edge.jpg",
+}
 README = (Path(__file__).parents[1] / "README.md").read_text()
 NOT_RUN = ("make ", "pip ")  # the first are what runs this test, the second what made it possible
 
@@ -24,10 +36,22 @@ def _commands() -> list[str]:
     return [command for command in commands if command and not command.startswith(NOT_RUN)]
 
 
+def _copy_some(samples: Path, target: Path) -> None:
+    """Copy a dozen photographs, with their landmarks: every build restores all that it finds."""
+    shutil.copytree(samples, target)
+    table = target / "Anno" / "list_landmarks_celeba.txt"
+    _, header, *rows = table.read_text().splitlines()
+    kept = [row for row in rows if row.split()[0] in KEPT]
+    table.write_text("\n".join([str(len(kept)), header, *kept, ""]))
+    for photo in (target / "img_celeba").iterdir():
+        if photo.name not in KEPT:
+            photo.unlink()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_commands_of_the_readme_work_in_their_order(samples: Path, tmp_path: Path) -> None:
-    shutil.copytree(samples, tmp_path / "celeba_wild")
+    _copy_some(samples, tmp_path / "celeba_wild")
     (tmp_path / "photos").mkdir()
     shutil.copy(samples / "img_celeba" / "original.jpg", tmp_path / "photos")
     commands = _commands()

@@ -213,10 +213,13 @@ def descriptor_moments(levels: Sequence[NDArray[np.int16]]) -> NDArray[np.int64]
 
 
 def _moments(descriptors: NDArray[np.int16]) -> NDArray[np.int64]:
-    images, patches, _ = descriptors.shape
-    values = descriptors.astype(np.float64)
+    images, patches, dimensions = descriptors.shape
+    by_pixel = np.empty((images, 2, dimensions))
     every_patch = np.ones(patches)
-    sums = every_patch @ values
-    squares = every_patch @ np.square(values, out=values)
-    by_pixel = np.stack([sums, squares], axis=1).astype(np.int64)
-    return np.asarray(by_pixel.reshape(images, 2, -1, 3).sum(2))
+    # Image by image, so that the wide numbers stay in the cache.
+    values = np.empty((patches, dimensions))
+    for image, (sums, squares) in zip(descriptors, by_pixel, strict=True):
+        np.copyto(values, image)
+        every_patch.dot(values, out=sums)
+        every_patch.dot(np.square(values, out=values), out=squares)
+    return np.asarray(by_pixel.astype(np.int64).reshape(images, 2, -1, 3).sum(2))

@@ -200,9 +200,7 @@ class Slicer:
         def project(first: int) -> None:
             picks = chosen.picks[first : first + _IMAGES_A_PIECE]
             piece = torch.from_numpy(chosen.store.read(level, picks))
-            values = piece.to(self.device).float()
-            if whole.any():
-                values.sub_(steps)
+            values = piece.to(self.device).float().sub_(steps)
             start = first * (self.patches // len(chosen.picks))
             columns = out[:, start : start + len(values)]
             for row in range(0, len(weights), _DIRECTIONS_A_PRODUCT):

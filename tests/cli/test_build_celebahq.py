@@ -232,6 +232,7 @@ def _workers(parent: int) -> list[int]:
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
 def test_a_worker_that_is_killed_costs_no_photograph(samples: Path, tmp_path: Path) -> None:
     words = ["--src", str(samples), "--count", "10", "--size", "512", "--quiet"]
+    words += ["--restorer", "lanczos"]
     assert run_main("build-celebahq", *words, "--out", tmp_path / "expected").code == 0
     command = [sys.executable, "-m", "pgan_cli", "build-celebahq", *words, "--workers", "2"]
     process = subprocess.Popen([*command, "--out", str(tmp_path / "hq")])
