@@ -81,8 +81,6 @@ def similarities(x: Tensor, y: Tensor, convention: Convention) -> NDArray[np.flo
         The memory does not suffice for one pair.
     """
     step = pairs_together(*x.shape[2:])
-    if not x.is_cuda:
-        step = max(1, min(step, _PIXELS_IN_CACHE // x[0, 0].numel()))
     missing = -len(x) % step
     if missing:
         x, y = (functional.pad(side, (0, 0, 0, 0, 0, 0, 0, missing)) for side in (x, y))
@@ -109,12 +107,28 @@ def _fitting_terms(x: Tensor, y: Tensor, convention: Convention, *, step: int) -
 
 def _terms(x: Tensor, y: Tensor, convention: Convention) -> Tensor:
     """Mean contrast of the levels, and mean SSIM of the last: float64 (5, 3 P)."""
-    planes, offsets = _sum_and_difference(x, y)
-    terms = []
-    for _ in range(len(WEIGHTS) - 1):
+    contrast, planes, offsets = _first_level(x, y, convention)
+    terms = [contrast]
+    for _ in range(len(WEIGHTS) - 2):
         terms.append(_mean_contrast(planes))
         planes = _halved(planes, offsets, convention)
     return torch.stack([*terms, _mean_ssim(planes, offsets)])
+
+
+def _first_level(x: Tensor, y: Tensor, convention: Convention) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean contrast (3 P,), and planes and offsets of the next level.
+
+    A CPU takes few pairs at once here, where the planes are large, and all of them afterwards:
+    threads that call many short operations wait for each other.
+    """
+    together = len(x) if x.is_cuda else max(1, _PIXELS_IN_CACHE // x[0, 0].numel())
+    found = []
+    for start in range(0, len(x), together):
+        some = slice(start, start + together)
+        planes, offsets = _sum_and_difference(x[some], y[some])
+        found.append((_mean_contrast(planes), _halved(planes, offsets, convention), offsets))
+    contrasts, halves, offsets_of_all = zip(*found, strict=True)
+    return torch.cat(contrasts), torch.cat(halves, dim=2), torch.cat(offsets_of_all, dim=2)
 
 
 def _sum_and_difference(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
