@@ -17,6 +17,7 @@ from pgan_toolkit.imaging.colour import (
     is_grey,
     studio_luma,
 )
+from pgan_toolkit.imaging.differences import sum_of_absolute_differences
 from pgan_toolkit.imaging.filters import gaussian_blur
 from pgan_toolkit.imaging.mosaic import (
     AMBER,
@@ -87,6 +88,7 @@ __all__ = [
     "shrink_to_fit",
     "stored_grey",
     "studio_luma",
+    "sum_of_absolute_differences",
     "tile_band_power",
     "warp_quad",
 ]

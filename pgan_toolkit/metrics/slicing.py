@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pgan_toolkit.devices import whole_float32
 from pgan_toolkit.errors import SetupError
+from pgan_toolkit.imaging import sum_of_absolute_differences
 from pgan_toolkit.metrics.descriptor_store import DescriptorStore
 from pgan_toolkit.metrics.descriptors import SwdSettings
 from pgan_toolkit.metrics.sorted_side import SortedPart
@@ -23,16 +24,14 @@ __all__ = ["DescriptorSet", "Slicer", "random_directions"]
 _Keep = Callable[[int, NDArray[np.float32], float], None]
 
 _IMAGES_A_PIECE = 32
-_DIRECTIONS_A_PRODUCT = 64
-"""Shapes of every matrix product on the CPU, whatever the memory and the batches: a library may
-round differently for another shape."""
+_FEWEST_DIRECTIONS, _MOST_DIRECTIONS = 64, 256
+"""Of a matrix product. On the CPU its shape depends on the number of patches alone, not on memory,
+batches or threads: a library may round differently for another shape."""
 _CPU_BYTES = 512 * 2**20
-"""Of projections held at once, where that is enough for the smallest product."""
+"""Of projections held at once, where that is enough for the fewest directions."""
 _CPU_PAD = 16
 """Numbers that follow each row unused: rows that lie a power of two apart, as those of 2^n patches
 do, share few places of a cache, and a product that writes to 64 of them took a third longer."""
-_SUMMED_TOGETHER = 8192
-"""Numbers that are made float64 at once: they stay in the nearest cache."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,7 @@ class Slicer:
         self.patches = patches
         self.device = device
         self._rows = self._fitting_rows()
+        self._product = _FEWEST_DIRECTIONS if device.type != "cpu" else self._rows
         self._buffers: tuple[Tensor, Tensor] | None = None
 
     def distances(
@@ -203,8 +203,8 @@ class Slicer:
             values = piece.to(self.device).float().sub_(steps)
             start = first * (self.patches // len(chosen.picks))
             columns = out[:, start : start + len(values)]
-            for row in range(0, len(weights), _DIRECTIONS_A_PRODUCT):
-                rows = slice(row, row + _DIRECTIONS_A_PRODUCT)
+            for row in range(0, len(weights), self._product):
+                rows = slice(row, row + self._product)
                 torch.mm(weights[rows], values.T, out=columns[rows])
 
         firsts = range(0, len(chosen.picks), _IMAGES_A_PIECE)
@@ -228,7 +228,8 @@ class Slicer:
         if self.device.type == "cuda":
             # Sorting takes the values again and indices of 8 bytes.
             room, a_row = torch.cuda.mem_get_info(self.device)[0] // 2, 3 * a_row
-        return max(room // a_row // _DIRECTIONS_A_PRODUCT, 1) * _DIRECTIONS_A_PRODUCT
+        rows = max(room // a_row // _FEWEST_DIRECTIONS, 1) * _FEWEST_DIRECTIONS
+        return min(rows, _MOST_DIRECTIONS) if self.device.type == "cpu" else rows
 
     def _take_fewer(self, error: torch.OutOfMemoryError) -> None:
         self._buffers = None
@@ -258,17 +259,10 @@ def _distances_on_cpu(
         other = others[number]
         # NumPy sorts contiguous rows with AVX-512 or AVX2, many times as fast as torch does.
         other.sort()
-        np.subtract(row, other, out=other)
-        np.add(other, np.float32(offset - moved[number]), out=other)
-        return _sum_float64(np.abs(other, out=other)) / len(other)
+        np.add(row, np.float32(offset - moved[number]), out=row)
+        return sum_of_absolute_differences(row, other) / len(other)
 
     return np.array(parallel_map(distance, range(len(others))))
-
-
-def _sum_float64(values: NDArray[np.float32]) -> float:
-    starts = range(0, len(values), _SUMMED_TOGETHER)
-    parts = [values[k : k + _SUMMED_TOGETHER].astype(np.float64).sum() for k in starts]
-    return math.fsum(parts)
 
 
 def _sort_on_gpu(rows: Tensor, others: Tensor, offsets: NDArray[np.float64]) -> NDArray[np.float64]:

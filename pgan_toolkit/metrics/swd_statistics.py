@@ -16,9 +16,11 @@ from pgan_toolkit.metrics.threads import parallel_map
 
 __all__ = ["SwdStatistics", "size_text"]
 
-_PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}
+_PIXELS_AT_ONCE = {"cpu": 2**21, "cuda": 2**23}
 """What the pyramids work on at once: enough that threads do not wait for each other's Python, and
 to keep a GPU busy."""
+_FEWEST_PIXELS_AT_ONCE = 2**19
+"""On the CPU, of a batch that would else give no thread two pieces."""
 _PIECES = 32
 """How many pieces of a batch the threads work on before the results are stored."""
 
@@ -165,8 +167,13 @@ class SwdStatistics:
 
 
 def _images_at_once(batch: Tensor) -> int:
-    pixels = _PIXELS_AT_ONCE["cpu" if batch.device.type == "cpu" else "cuda"]
-    return max(pixels // (batch.shape[-2] * batch.shape[-1]), 1)
+    on_cpu = batch.device.type == "cpu"
+    image = batch.shape[-2] * batch.shape[-1]
+    most = _PIXELS_AT_ONCE["cpu" if on_cpu else "cuda"] // image
+    if on_cpu:
+        shared_out = -(-len(batch) // (2 * torch.get_num_threads()))
+        most = min(most, max(shared_out, _FEWEST_PIXELS_AT_ONCE // image))
+    return max(most, 1)
 
 
 def size_text(size: tuple[int, int]) -> str:
