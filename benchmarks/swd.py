@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=2048, help="of each side")
     parser.add_argument("--size", type=int, default=128, help="pixels a side")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--runs", type=int, default=1, help="of each program")
+    parser.add_argument("--runs", type=int, default=3, help="of each program")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--one", choices=PROGRAMS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
