@@ -16,9 +16,13 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
 
 from pgan_toolkit.engines.batches import portable, with_retries
-from pgan_toolkit.engines.local import die_with_parent, interrupts_held_back
+from pgan_toolkit.engines.processes import (
+    ATTEMPTS_ALONE,
+    die_with_parent,
+    interrupts_held_back,
+    workers_never_begin,
+)
 from pgan_toolkit.engines.threads import threaded_map
-from pgan_toolkit.errors import SetupError
 
 __all__ = ["LaneEngine"]
 
@@ -27,7 +31,6 @@ Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 _AHEAD_PER_LANE = 4
-_ATTEMPTS = 2
 
 
 class LaneEngine:
@@ -137,7 +140,7 @@ class _Crew(Generic[State, Item, Value]):
 
     def _alone(self, item: Item) -> Value:
         with self._one_at_a_time:
-            for _ in range(_ATTEMPTS):
+            for _ in range(ATTEMPTS_ALONE):
                 try:
                     return self._asked(self._spare, 0, item)
                 except _Died:
@@ -203,16 +206,13 @@ class _Process:
 
     def _started(self) -> _Running:
         with self._lock:
-            for _ in range(_ATTEMPTS):
+            for _ in range(ATTEMPTS_ALONE):
                 if self._running is not None:
                     return self._running
                 self._running = self._start()
             if self._running is not None:
                 return self._running
-        raise SetupError(
-            "worker processes end as they start: too little memory for what they prepare, a crash "
-            "in a library, or a script that starts them outside `if __name__ == '__main__':`"
-        )
+        raise workers_never_begin()
 
     def _start(self) -> _Running | None:
         """Start a process and wait until it has prepared; None if it died of it."""

@@ -1,37 +1,31 @@
 """An ordered map over many items by this machine's processes."""
 
 import multiprocessing
-import multiprocessing.connection
-import os
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from itertools import islice
-from multiprocessing import resource_tracker
 from typing import Any, Generic, TypeVar
 
 from pgan_toolkit.engines.batches import BatchResult, BatchSize, portable, run_batch, with_retries
+from pgan_toolkit.engines.processes import (
+    ATTEMPTS_ALONE,
+    die_with_parent,
+    interrupts_held_back,
+    workers_never_begin,
+)
 from pgan_toolkit.environment import usable_cores
-from pgan_toolkit.errors import SetupError
 
-__all__ = [
-    "LocalEngine",
-    "available_cores",
-    "die_with_parent",
-    "interrupts_held_back",
-    "ordered_map",
-]
+__all__ = ["LocalEngine", "available_cores", "ordered_map"]
 
 State = TypeVar("State")
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 _QUEUED_PER_WORKER = 4
-_ATTEMPTS_ALONE = 2
 
 _state: Any = None
 """What this worker process prepared once for all its items."""
@@ -178,7 +172,7 @@ class _Pool(Generic[State, Item, Value]):
         self._restart(self._workers)
 
     def _alone(self, item: Item) -> Iterator[Value]:
-        for _ in range(_ATTEMPTS_ALONE):
+        for _ in range(ATTEMPTS_ALONE):
             future = self._submit([item])
             if not _worker_died(future):
                 return self._results(future)
@@ -196,17 +190,13 @@ class _Pool(Generic[State, Item, Value]):
 
     def _restart_alone(self) -> None:
         """Go on with one process, and see that it lives before an item can be blamed."""
-        for _ in range(_ATTEMPTS_ALONE):
+        for _ in range(ATTEMPTS_ALONE):
             self._restart(1)
             with interrupts_held_back():
                 alive = self._executor.submit(_is_alive)
             if not _worker_died(alive):
                 return
-        raise SetupError(
-            "worker processes end as they start: too little memory for what they prepare, a crash "
-            "in a library, or a script that starts them outside `if __name__ == '__main__':`; "
-            "use fewer --workers"
-        )
+        raise workers_never_begin("; use fewer --workers")
 
     def _restart(self, workers: int) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -222,23 +212,6 @@ class _Pool(Generic[State, Item, Value]):
         )
 
 
-@contextmanager
-def interrupts_held_back() -> Iterator[None]:
-    """Hold Ctrl-C back from this thread, and from the processes that it starts meanwhile.
-
-    They are born with it held back, so that none is told while a worker still imports: a worker
-    that was not yet able to ignore it would print a traceback. In this thread one that came
-    meanwhile is told at the end; ignored, it would be lost.
-    """
-    # Started later, beside the first worker, it would let Ctrl-C through again.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _initialize(prepare: Callable[[], Any]) -> None:
     global _state, _failure  # noqa: PLW0603 - a worker process has one state, by construction
     # Ctrl-C reaches the whole process group; the parent decides what happens.
@@ -248,14 +221,6 @@ def _initialize(prepare: Callable[[], Any]) -> None:
         _state = prepare()
     except Exception as error:  # noqa: BLE001 - handed to the parent with the first item
         _failure = error
-
-
-def die_with_parent() -> None:
-    """End this worker when its parent is gone: an orphan would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
 
 
 def _apply(work: Callable[[Any, Item], Value], batch: list[Item]) -> BatchResult[Value]:
