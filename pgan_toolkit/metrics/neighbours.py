@@ -50,8 +50,9 @@ def nearest(fake: Tensor, real: Tensor, *, k: int) -> Neighbours:
     ----------
     fake, real : float tensors (N, D) and (M, D)
         Features, on one device. Beside them, memory is taken for two blocks of vectors (64 MiB
-        each), one of distances (at most 128 MiB, and as much again for sorting it thrice) and the
-        result: below 1 GiB for 30,000 against 50,000, however long the vectors.
+        each), one of distances (at most 128 MiB, and as much again twice on the way) and the
+        result: 0.8 GiB for 30,000 against 50,000, however long the vectors. Only where thousands
+        are equally near it is more.
     k : int
         How many, 1 or more.
 
@@ -151,9 +152,9 @@ class NeighbourSearch:
             here, here_squares = _exact(self._queries[start : start + rows])
             distances = (here_squares[:, None] + there_squares) - 2 * (here @ there.T)
             # Of two lengths of different exponents the sum can fall short of 0 by its last bit.
-            ordered, order = distances.clamp(min=0).sort(dim=1, stable=True)
-            squares.append(ordered[:, :k].cpu())
-            indices.append(order[:, :k].cpu() + first)
+            nearest_squares, columns = _smallest(distances.clamp_(min=0), k)
+            squares.append(nearest_squares.cpu())
+            indices.append(columns.cpu() + first)
         return torch.cat(squares), torch.cat(indices)
 
     def _take(self, squares: Tensor, indices: Tensor) -> None:
@@ -163,6 +164,22 @@ class NeighbourSearch:
         squares, order = squares.sort(dim=1, stable=True)
         self._squares = squares[:, : self._k]
         self._indices = indices.gather(1, order)[:, : self._k]
+
+
+def _smallest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k smallest of each row and their columns, in order; of equal ones the first columns.
+
+    What is not above a row's k-th smallest is sorted, not the whole row.
+    """
+    limits = values.topk(k, dim=1, largest=False).values.amax(1, keepdim=True)
+    rows, columns = (values <= limits).nonzero(as_tuple=True)
+    found = values[rows, columns]
+    order = found.argsort(stable=True)
+    order = order[rows[order].argsort(stable=True)]
+    counts = rows.bincount(minlength=len(values))
+    firsts = counts.cumsum(0) - counts
+    chosen = order[firsts[:, None] + torch.arange(k, device=values.device)]
+    return found[chosen], columns[chosen]
 
 
 def _require_features(features: Tensor, name: str) -> None:
