@@ -20,6 +20,7 @@ _HEADER_ERRORS = (
     KeyError,
     MemoryError,
     RecursionError,
+    SyntaxError,
     TypeError,
     ValueError,
     tokenize.TokenError,

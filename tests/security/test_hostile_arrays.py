@@ -138,10 +138,11 @@ def test_hdf5_heaps_at_which_the_library_never_ends(tmp_path: Path) -> None:
         npy((-1, 8, 8, 3)),
         npy((3,), kind="|O"),
         npy((10**12, 0, 0, 3)),
+        npy((3, 8, 8, 3), kind=",u1"),
         npy("(" * 3000),
         npy("-" * 9000 + "1"),
     ],
-    ids=["long", "wide", "negative", "objects", "empty", "deep", "deep signs"],
+    ids=["long", "wide", "negative", "objects", "empty", "no type", "deep", "deep signs"],
 )
 def test_npy(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.npy").write_bytes(data)
