@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,19 @@ def _group_lives(group: int) -> bool:
     return True
 
 
+@pytest.fixture
+def heeded_interrupts() -> Iterator[None]:
+    """Let processes be started that can be interrupted, also by tests that ignore it.
+
+    A shell that starts the tests in the background has them, and all that they start, ignore it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("heeded_interrupts")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_says_so_exits_130_and_keeps_what_was_done(
     samples: Path, tmp_path: Path, number: signal.Signals
