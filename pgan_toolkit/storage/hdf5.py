@@ -22,6 +22,7 @@ from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
 from pgan_toolkit.storage.hdf5_bounds import (
     checked_dataset,
+    read_attribute,
     refuse_endless_heaps,
     require_column,
     require_plausible,
@@ -41,7 +42,10 @@ _SMALLEST_LEVEL_PX = 4
 _CHUNK_BYTES = 1 << 16
 _NO_LABEL = -1
 _KEYS_AT_A_TIME = 256
-_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, AttributeError)
+_ERRORS = (
+    *(OSError, RuntimeError, KeyError, IndexError, ValueError, TypeError),
+    *(OverflowError, AttributeError),
+)
 
 
 class Hdf5Source(StoredSource):
@@ -278,10 +282,10 @@ def _divert_to_nowhere(file: h5py.File) -> None:
 
 
 def _layout(file: h5py.File, path: Place) -> str:
-    mark = file.attrs.get("format")
+    mark = read_attribute(file, "format", path)
     for layout in (PLAIN, MULTIRES):
         if mark == _MARK.format(layout):
-            _check_version(file.attrs.get("version"), path)
+            _check_version(read_attribute(file, "version", path), path)
             return layout
     if mark is None and any(_LEVEL_NAME.fullmatch(name) for name in file):
         return MULTIRES  # as other programs wrote it, without a mark
@@ -342,7 +346,7 @@ def _read_labels(file: h5py.File, count: int, path: Archive) -> list[int | None]
         return [None] * count
     stored = checked_dataset(file, "labels", path)
     require_column(stored, count, path)
+    if stored.dtype.kind not in "iu":
+        raise DataError(f"{path}: /labels is {stored.dtype} {stored.shape}; expected integers (N,)")
     labels = np.asarray(stored[()])
-    if labels.dtype.kind not in "iu":
-        raise DataError(f"{path}: /labels is {labels.dtype} {labels.shape}; expected integers (N,)")
     return [None if label == _NO_LABEL else int(label) for label in labels]

@@ -12,8 +12,15 @@ import h5py
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import MAX_MEGAPIXELS
 from pgan_toolkit.storage.archives import Archive
+from pgan_toolkit.storage.places import Place
 
-__all__ = ["checked_dataset", "refuse_endless_heaps", "require_column", "require_plausible"]
+__all__ = [
+    "checked_dataset",
+    "read_attribute",
+    "refuse_endless_heaps",
+    "require_column",
+    "require_plausible",
+]
 
 _MOST_RATIO = 1032  # of deflate, the strongest of HDF5's own filters on runs of zeros
 _MOST_SEARCHED_BYTES = 256 << 20
@@ -66,6 +73,29 @@ def _is_endless(data: mmap.mmap | bytes, start: int) -> bool:
             return bool(length == 0)
         place += _OBJECT.size + -(-length // 8) * 8
     return False
+
+
+def read_attribute(file: h5py.File, name: str, path: Place) -> object:
+    """Return a text or an integer that a file has by that name; None where it has nothing.
+
+    Nothing else is read: of a sequence of variable length with a damaged type HDF5's library dies.
+
+    Raises
+    ------
+    DataError
+        It is of another type, or an array.
+    """
+    if name not in file.attrs:
+        return None
+    stored = file.attrs.get_id(name)
+    kinds = {h5py.h5t.STRING, h5py.h5t.INTEGER}
+    if stored.get_type().get_class() not in kinds or stored.shape != ():
+        raise DataError(
+            f"{path}: the HDF5 file's attribute {name!r} is neither a text nor an integer; get or "
+            "make it again"
+        )
+    value: object = file.attrs[name]
+    return value
 
 
 def checked_dataset(file: h5py.File, name: str, path: Archive) -> h5py.Dataset:

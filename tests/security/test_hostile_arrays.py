@@ -113,6 +113,32 @@ def test_hdf5(tmp_path: Path, name: str) -> None:
         open_source(path)
 
 
+def test_hdf5_attributes_of_which_the_library_dies_are_not_read(tmp_path: Path) -> None:
+    """Found by fuzzing: a sequence of variable length, whose elements' type may be damaged."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["images"] = PICTURES
+        sequence = np.empty((), object)
+        sequence[()] = np.frombuffer(b"pgan", np.uint8)
+        file.attrs.create("format", sequence, dtype=h5py.vlen_dtype(np.uint8))
+    with pytest.raises(DataError, match=r"a\.h5: .*'format' is neither a text nor an integer"):
+        open_source(path)
+
+
+def test_hdf5_filter_without_its_level(tmp_path: Path) -> None:
+    """Found by fuzzing: h5py looks for the level of deflate where there is none."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["format"], file.attrs["version"] = "pgan-toolkit hdf5", 1
+        how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        how.set_chunk((1, 8, 8, 3))
+        how.set_filter(h5py.h5z.FILTER_DEFLATE, h5py.h5z.FLAG_OPTIONAL, ())
+        space = h5py.h5s.create_simple(PICTURES.shape)
+        h5py.h5d.create(file.id, b"images", h5py.h5t.NATIVE_UINT8, space, how)
+    with pytest.raises(DataError, match=r"a\.h5: "):
+        open_source(path)
+
+
 def test_hdf5_heaps_at_which_the_library_never_ends(tmp_path: Path) -> None:
     """Found by fuzzing: free space of 0 bytes is stepped over without moving."""
     path = tmp_path / "a.h5"
