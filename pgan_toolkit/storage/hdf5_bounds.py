@@ -32,7 +32,7 @@ _MOST_CHUNK_BYTES = 256 << 20  # a chunk is unpacked whole for each picture in i
 def refuse_endless_heaps(path: Archive) -> None:
     """Refuse heaps of texts at which HDF5's library never ends, in files of up to 256 MiB.
 
-    It steps over the free space of a heap by the size that this states, and stays where it is at 0.
+    It steps through a heap by the lengths that this states, and stays where it is at a length of 0.
     Larger files are not searched.
 
     Raises
@@ -69,9 +69,12 @@ def _is_endless(data: mmap.mmap | bytes, start: int) -> bool:
     place, end = start + _HEAP.size, min(start + size, len(data))
     while place + _OBJECT.size <= end:
         number, length = _OBJECT.unpack_from(data, place)
-        if number == 0:  # free space, and the last thing in a heap
-            return bool(length == 0)
-        place += _OBJECT.size + -(-length // 8) * 8
+        # The library's numbers wrap. Number 0 is free space, whose length counts its header; what
+        # follows it is read like anything else.
+        step = (_OBJECT.size + -(-length // 8) * 8) % 2**64 if number else length
+        if step < _OBJECT.size:
+            return True
+        place += step
     return False
 
 

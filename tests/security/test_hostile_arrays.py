@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -150,10 +151,12 @@ def test_hdf5_heaps_at_which_the_library_never_ends(tmp_path: Path) -> None:
     assert data[free : free + 2] == b"\0\0"
     assert int.from_bytes(data[free + 8 : free + 16], "little") > 0
     assert len(open_source(path)) == 2
-    data[free + 8 : free + 16] = bytes(8)
-    path.write_bytes(data)
-    with pytest.raises(DataError, match=r"a\.h5: .*a heap without an end at byte"):
-        open_source(path)
+    # None; less than there is, so that zeros follow; a text whose length wraps to no step.
+    for number, length in ((0, 0), (0, 0x480), (3, 2**64 - 16)):
+        data[free : free + 16] = struct.pack("<H6xQ", number, length)
+        path.write_bytes(data)
+        with pytest.raises(DataError, match=r"a\.h5: .*a heap without an end at byte"):
+            open_source(path)
 
 
 @pytest.mark.parametrize(
