@@ -42,10 +42,7 @@ _SMALLEST_LEVEL_PX = 4
 _CHUNK_BYTES = 1 << 16
 _NO_LABEL = -1
 _KEYS_AT_A_TIME = 256
-_ERRORS = (
-    *(OSError, RuntimeError, KeyError, IndexError, ValueError, TypeError),
-    *(OverflowError, AttributeError),
-)
+_ERRORS = (OSError, RuntimeError, LookupError, ValueError, TypeError, OverflowError, AttributeError)
 
 
 class Hdf5Source(StoredSource):

@@ -82,6 +82,15 @@ def _packed(file: h5py.File, _: Path) -> None:
     )
 
 
+def _deflated_without_level(file: h5py.File, _: Path) -> None:
+    """h5py looks for the level of deflate where there is none."""
+    how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    how.set_chunk((1, 8, 8, 3))
+    how.set_filter(h5py.h5z.FILTER_DEFLATE, h5py.h5z.FLAG_OPTIONAL, ())
+    space = h5py.h5s.create_simple(PICTURES.shape)
+    h5py.h5d.create(file.id, b"images", h5py.h5t.NATIVE_UINT8, space, how)
+
+
 HDF5 = {
     "external storage": (_stored_outside, "lies in another file"),
     "external link": (_linked, "lies in another file"),
@@ -100,6 +109,7 @@ HDF5 = {
         "damaged",
     ),
     "no data": (lambda file, _: file.create_dataset("images", dtype=h5py.Empty("u1")), "damaged"),
+    "a filter without its level": (_deflated_without_level, "damaged"),
 }
 
 
@@ -123,20 +133,6 @@ def test_hdf5_attributes_of_which_the_library_dies_are_not_read(tmp_path: Path) 
         sequence[()] = np.frombuffer(b"pgan", np.uint8)
         file.attrs.create("format", sequence, dtype=h5py.vlen_dtype(np.uint8))
     with pytest.raises(DataError, match=r"a\.h5: .*'format' is neither a text nor an integer"):
-        open_source(path)
-
-
-def test_hdf5_filter_without_its_level(tmp_path: Path) -> None:
-    """Found by fuzzing: h5py looks for the level of deflate where there is none."""
-    path = tmp_path / "a.h5"
-    with h5py.File(path, "w") as file:
-        file.attrs["format"], file.attrs["version"] = "pgan-toolkit hdf5", 1
-        how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        how.set_chunk((1, 8, 8, 3))
-        how.set_filter(h5py.h5z.FILTER_DEFLATE, h5py.h5z.FLAG_OPTIONAL, ())
-        space = h5py.h5s.create_simple(PICTURES.shape)
-        h5py.h5d.create(file.id, b"images", h5py.h5t.NATIVE_UINT8, space, how)
-    with pytest.raises(DataError, match=r"a\.h5: "):
         open_source(path)
 
 
