@@ -36,7 +36,7 @@ from pgan_toolkit.storage import AtomicPath
 
 __all__ = ["Entry", "StatisticsCache", "cache_key", "cache_limit_bytes"]
 
-_VERSION = 1  # counts up whenever an entry means something else
+_VERSION = 2  # counts up whenever an entry means something else
 _LIMIT = "PGAN_TOOLKIT_CACHE_GIB"
 _DEFAULT_GIB = 10.0
 _GIB = 2**30

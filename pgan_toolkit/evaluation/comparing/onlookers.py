@@ -27,8 +27,11 @@ class Onlooker(Protocol):
         """Look up what was seen of these real pictures before, and say whether it was there."""
 
     @abstractmethod
-    def findings(self) -> tuple[str, ...]:
-        """Say in sentences what was seen to be wrong with the fake pictures, at the end."""
+    def findings(self) -> tuple[str, ...] | None:
+        """Say in sentences what was seen to be wrong with the fake pictures, at the end.
+
+        None where there were too few to say.
+        """
 
     @abstractmethod
     def keep(self, cache: StatisticsCache) -> None:

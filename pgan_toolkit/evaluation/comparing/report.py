@@ -38,7 +38,8 @@ class Report:
     verdicts : tuple of Verdict
         Of all conditions; empty if there were none.
     findings : tuple of str | None
-        What is wrong with the fake pictures, in sentences; None where nobody looked.
+        What is wrong with the fake pictures, in sentences; None where nobody looked,
+        or at too few to say.
     rule : {"published", "declared", "any"}
         What thresholds took for the protocol.
     declared_images : int | None

@@ -15,10 +15,11 @@ from pgan_toolkit.evaluation.pages.likeness import Likeness
 from pgan_toolkit.evaluation.pages.side import Side
 from pgan_toolkit.wording import counted
 
-__all__ = ["RULES", "Finding", "find_differences"]
+__all__ = ["FEWEST_PICTURES", "RULES", "Finding", "find_differences"]
 
 _STANDARD_ERRORS = 4.0
-_FEWEST = 8  # of fewer pictures a standard error is hardly known
+FEWEST_PICTURES = 8
+"""Of each side: of fewer a standard error is hardly known."""
 _BRIGHTNESS_LEVELS = 5.0
 _CAST_LEVELS = 4.0
 _CONTRAST, _SATURATION, _DETAIL = 1.18, 1.25, 1.33  # ratios, or one over them
@@ -66,18 +67,20 @@ RULES = (
 """What is looked for."""
 
 
-def find_differences(real: Side, fake: Side, likeness: Likeness | None) -> tuple[Finding, ...]:
-    """Return what is wrong with the fake pictures, what is easiest to see last.
+def find_differences(
+    real: Side, fake: Side, likeness: Likeness | None
+) -> tuple[Finding, ...] | None:
+    """Return what is wrong with the fake pictures, what is easiest to see last; None: not known.
 
     Parameters
     ----------
     real, fake : Side
-        What was seen of each side. Of fewer than 8 pictures nothing is said.
+        What was seen of each side. Of fewer than `FEWEST_PICTURES` nothing is known.
     likeness : Likeness | None
         How their pictures lie to each other; None: not known.
     """
-    if min(len(real), len(fake)) < _FEWEST:
-        return ()
+    if min(len(real), len(fake)) < FEWEST_PICTURES:
+        return None
     pixels: tuple[Callable[[Side, Side], Finding | None], ...] = (
         _detail, _blocks, _brightness, _cast, _contrast, _saturation,
     )  # fmt: skip

@@ -102,7 +102,6 @@ class PageLook:
 
     def __init__(self) -> None:
         self._likeness: Likeness | None = None
-        self._differences: tuple[Finding, ...] | None = None
 
     @property
     def sides(self) -> tuple[Side, Side]:
@@ -117,20 +116,19 @@ class PageLook:
         return self._likeness
 
     @property
-    def differences(self) -> tuple[Finding, ...]:
-        """What is wrong with the fake pictures."""
-        if self._differences is None:
-            self._differences = find_differences(*self.sides, self.likeness)
-        return self._differences
+    def differences(self) -> tuple[Finding, ...] | None:
+        """What is wrong with the fake pictures; None where there are too few to say."""
+        return find_differences(*self.sides, self.likeness)
 
-    def findings(self) -> tuple[str, ...]:
+    def findings(self) -> tuple[str, ...] | None:
         """Return what is wrong, and the numbers that it stands on, in sentences."""
-        return tuple(f"{each.text} {each.evidence}" for each in self.differences)
+        found = self.differences
+        return None if found is None else tuple(f"{each.text} {each.evidence}" for each in found)
 
     def begin(self, real: ImageStream, fake: ImageStream) -> None:
         """Choose the pictures of two sets that are about to be read; forget those before."""
         self.real, self.fake = map(View, page_sample(real, fake))
-        self._likeness, self._differences = None, None
+        self._likeness = None
 
     def share(self, side: Literal["real", "fake"]) -> Share:
         """Return what takes the pictures of a side."""

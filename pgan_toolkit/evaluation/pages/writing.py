@@ -12,7 +12,7 @@ from pgan_toolkit.evaluation.pages.figures import (
     spectrum_charts,
     swd_chart,
 )
-from pgan_toolkit.evaluation.pages.findings import RULES
+from pgan_toolkit.evaluation.pages.findings import FEWEST_PICTURES, RULES
 from pgan_toolkit.evaluation.pages.galleries import (
     missing_gallery,
     neighbour_rows,
@@ -94,7 +94,7 @@ def _content(report: Report, look: PageLook, *, history: Sequence[Report]) -> di
     real, fake = look.real, look.fake
     sides, likeness = look.sides, look.likeness
     words, kind = verdict_words(report)
-    content = {
+    content: dict[str, Any] = {
         "title": f"{words} {fake.path} against {real.path}",
         "words": words,
         "kind": kind,
@@ -103,6 +103,7 @@ def _content(report: Report, look: PageLook, *, history: Sequence[Report]) -> di
         "verdicts": verdict_lines(report),
         "findings": look.differences,
         "rules": RULES,
+        "fewest": FEWEST_PICTURES,
         "looked_at": len(sides[0]),
         "numbers": numbers_table(report),
         "warnings": _warnings(report),
