@@ -154,7 +154,8 @@ def test_a_script_without_a_main_guard_is_told_so(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode != 0
-    assert "__main__" in done.stderr.splitlines()[-1]
+    # Not the last line of all: Python's own tracker of semaphores may still speak after it.
+    assert "SetupError: worker processes end as they start" in done.stderr
 
 
 def test_closed_early_it_leaves_no_process() -> None:
