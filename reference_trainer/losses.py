@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from reference_trainer.networks.convolution import by_pictures_alone
+
 __all__ = [
     "critic_loss",
     "drift_penalty",
@@ -112,7 +114,8 @@ def gradient_norms(scores: Tensor, images: Tensor) -> Tensor:
     float tensor (N,)
         Differentiable; float32 at least.
     """
-    (gradients,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
+    with by_pictures_alone():
+        (gradients,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
     exact = torch.promote_types(gradients.dtype, torch.float32)
     norms: Tensor = torch.linalg.vector_norm(gradients.to(exact).flatten(1), dim=1)
     return norms

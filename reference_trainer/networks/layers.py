@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reference_trainer.networks.convolution import convolve
 from reference_trainer.networks.normalization import BatchNorm, LayerNorm, PixelNorm
 
 __all__ = [
@@ -107,8 +108,12 @@ class Upscale(Layer):
     title = "Upsample"
 
     def forward(self, values: Tensor) -> Tensor:
-        """Take float (N, C, H, W) and return (N, C, 2H, 2W)."""
-        return upscale(values)
+        """Take float (N, C, H, W) and return (N, C, 2H, 2W), of the same type.
+
+        On CUDA autocast would make it float32, though nothing is computed.
+        """
+        with exactly(values.device):
+            return upscale(values)
 
 
 class Downscale(Layer):
@@ -235,7 +240,7 @@ class ConvLayer(_WeightedLayer):
         if self.layout is not None:
             values = values.contiguous(memory_format=self.layout)
         weight = self.scaled_weight()
-        return self.finished(functional.conv2d(values, weight, self.bias, padding=padding))
+        return self.finished(convolve(values, weight, self.bias, padding=padding))
 
     def multiply_adds(self, made: Tensor) -> int:
         """Return those of one picture."""
@@ -258,7 +263,7 @@ class StridedConvLayer(_WeightedLayer):
         """Take float (N, inputs, H, H) and return (N, maps, (H + 1) / 2, (H + 1) / 2)."""
         before = values.shape[3] % 2
         padded = functional.pad(values, (before, 1, before, 1))
-        made = functional.conv2d(padded, self.scaled_weight(), self.bias, stride=2)
+        made = convolve(padded, self.scaled_weight(), self.bias, stride=2)
         return self.finished(made)
 
     def multiply_adds(self, made: Tensor) -> int:

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from pgan_toolkit.errors import DataError
 from reference_trainer import losses
 from reference_trainer.configuration.settings import LossSettings
+from reference_trainer.networks.convolution import derivable_twice
 from reference_trainer.training.microbatches import Microbatch
 from reference_trainer.training.parts import part
-from reference_trainer.training.precision import derivable_twice
 
 __all__ = ["Judge", "Learner", "Painter", "Verdict"]
 
@@ -123,7 +123,7 @@ class Learner:
         )
 
     def _judge_is_smoothed(self, batch: Microbatch, mixed: Tensor) -> dict[str, Tensor]:
-        with part("gradient penalty"), derivable_twice(mixed):
+        with part("gradient penalty"), derivable_twice():
             norms = losses.gradient_norms(_exact(self.judge(mixed).scores), mixed)
             penalty = losses.gradient_penalty(
                 norms, weight=self.settings.penalty_weight, target=self.settings.penalty_target

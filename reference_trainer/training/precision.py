@@ -1,20 +1,17 @@
 """How exactly a step computes: float32, TF32 or bfloat16."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
 from pgan_toolkit.devices import has_bfloat16, whole_float32
 from pgan_toolkit.errors import SetupError
 
-__all__ = ["choose_precision", "computing", "derivable_twice"]
+__all__ = ["choose_precision", "computing"]
 
 Precision = Literal["float32", "tf32", "bfloat16"]
-
-_FEWEST_ROUGH = 16
 
 
 def choose_precision(
@@ -57,19 +54,6 @@ def computing(precision: Precision, device: torch.device) -> Iterator[None]:
                 yield
         else:
             yield
-
-
-def derivable_twice(images: Tensor) -> AbstractContextManager[None]:
-    """Return a context in which the gradient of a gradient by these pictures (N, ...) is right.
-
-    The second derivative of a convolution is one with the maps as kernels and the pictures as
-    channels. On a CPU with AMX, bfloat16 and an even number of less than 16 channels, kernels of
-    8x8 or more give something else (oneDNN as in torch 2.13; the error is as large as the result):
-    so few pictures are computed in float32.
-    """
-    if images.device.type == "cpu" and len(images) < _FEWEST_ROUGH:
-        return torch.autocast("cpu", enabled=False)
-    return nullcontext()
 
 
 def _turn_on_tf32() -> None:
