@@ -135,6 +135,8 @@ def measure_stages(
     """Mean milliseconds of each stage, the first photographs left out, and the device's memory."""
     limit_threads(1)
     settings = plan.settings
+    if settings.device.startswith("cuda:"):
+        torch.cuda.set_device(settings.device)  # of the clock's events
     restorer = settings.open_restorer(threads=1)
     assert isinstance(restorer, NetRestorer)
     warm = min(5, len(photographs) - 1)

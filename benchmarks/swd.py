@@ -1,10 +1,11 @@
 """Time and memory of the sliced Wasserstein distance, against plain NumPy and SciPy.
 
-    python benchmarks/swd.py [--images 2048] [--size 128] [--threads 2] [--json result.json]
+    python benchmarks/swd.py [--images 2048] [--size 128] [--threads 2] [--device cuda] [--json F]
 
 Both programs run from uint8 arrays to the number, in turn, each time in a process of its own with
 the same number of threads, whose peak memory the system reports. Processor seconds are stated
-beside the wall's: they tell whether the machine was busy with something else.
+beside the wall's: they tell whether the machine was busy with something else. --device is where
+ours computes, after a first call of a few images that is not timed; the plain one is on the CPU.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=2048, help="of each side")
     parser.add_argument("--size", type=int, default=128, help="pixels a side")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="of ours: cpu, cuda or cuda:N")
     parser.add_argument("--runs", type=int, default=3, help="of each program")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--one", choices=PROGRAMS, help=argparse.SUPPRESS)
@@ -53,6 +56,7 @@ def run(program: str, arguments: argparse.Namespace) -> dict[str, Any]:
     environment = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
     command = [sys.executable, __file__, "--one", program, "--threads", threads]
     command += ["--images", str(arguments.images), "--size", str(arguments.size)]
+    command += ["--device", arguments.device]
     done = subprocess.run(
         command, env=os.environ | environment, stdout=subprocess.PIPE, check=True, text=True
     )
@@ -61,7 +65,7 @@ def run(program: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Time one program in this process."""
-    program = {"plain": load_plain, "ours": load_ours}[arguments.one](arguments.threads)
+    program = load_plain() if arguments.one == "plain" else load_ours(arguments)
     sides = pictures(arguments.images, arguments.size)
     base_mib = _peak_mib()
     wall, processor = time.perf_counter(), time.process_time()
@@ -75,25 +79,29 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def load_plain(threads: int) -> Callable[[Pair], list[float]]:
+def load_plain() -> Callable[[Pair], list[float]]:
     """Return the plain program; the environment has set its threads."""
     from plain_swd import plain_swd
 
     return lambda sides: plain_swd(*sides)
 
 
-def load_ours(threads: int) -> Callable[[Pair], list[float]]:
-    """Return ours."""
+def load_ours(arguments: argparse.Namespace) -> Callable[[Pair], list[float]]:
+    """Return ours, where a GPU has begun to work already."""
     import torch
 
     from pgan_toolkit.metrics.swd import sliced_wasserstein_distance
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(arguments.threads)
 
     def program(sides: Pair) -> list[float]:
-        result = sliced_wasserstein_distance(*sides)
+        result = sliced_wasserstein_distance(*sides, device=arguments.device)
         return [*result.components.values(), result.value]
 
+    if arguments.device != "cpu":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that so few images say little
+            program(pictures(8, arguments.size))
     return program
 
 
@@ -126,6 +134,7 @@ def summarize(arguments: argparse.Namespace, runs: list[dict[str, Any]]) -> dict
         "images_a_side": arguments.images,
         "size": arguments.size,
         "threads": arguments.threads,
+        "device": arguments.device,
         "median": middle,
         "times_as_fast": round(middle["plain"]["seconds"] / middle["ours"]["seconds"], 2),
         "times_less_processor": round(

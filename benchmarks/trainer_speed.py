@@ -42,7 +42,7 @@ for the penalty one forward, one back to the pictures, and four to derive that b
 the way back depends on them directly, and by the statistic of the minibatch through the maps on
 the way forth; for G forward and back to the pictures."""
 
-_LEAST_CALLS = 3
+_LEAST_CALLS, _CALLS_BEFORE_A_WAIT = 3, 5
 
 Settings = argparse.Namespace
 
@@ -240,24 +240,29 @@ def _rate(device: torch.device, kind: torch.dtype, seconds: float) -> dict[str, 
 
 
 def _timed(call: Callable[[], object], device: torch.device, *, seconds: float) -> dict[str, float]:
-    """Return the median times of a call, of three or more after one to warm up."""
-    _once(call, device)
+    """Return the median times of a call, of three or more after one to warm up.
+
+    On CUDA several calls are made before the clock waits for the device, as in training.
+    """
+    together = _CALLS_BEFORE_A_WAIT if device.type == "cuda" else 1
+    _once(call, device, calls=together)
     times: list[tuple[float, float]] = []
-    while len(times) < _LEAST_CALLS or sum(wall for wall, _ in times) < seconds:
-        times.append(_once(call, device))
+    while len(times) < _LEAST_CALLS or together * sum(wall for wall, _ in times) < seconds:
+        times.append(_once(call, device, calls=together))
     return {
-        "calls": len(times),
+        "calls": together * len(times),
         "seconds": statistics.median(wall for wall, _ in times),
         "processor_seconds": statistics.median(processor for _, processor in times),
     }
 
 
-def _once(call: Callable[[], object], device: torch.device) -> tuple[float, float]:
+def _once(call: Callable[[], object], device: torch.device, *, calls: int) -> tuple[float, float]:
     wall, processor = time.perf_counter(), time.process_time()
-    call()
+    for _ in range(calls):
+        call()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - wall, time.process_time() - processor
+    return (time.perf_counter() - wall) / calls, (time.process_time() - processor) / calls
 
 
 def _peak_mib(device: torch.device) -> float:

@@ -33,10 +33,12 @@ def find_device(name: str) -> torch.device:
     found = re.fullmatch(r"cpu|cuda(?::(0|[1-9][0-9]{0,3}))?", name)
     if found is None:
         raise UsageError(f"--device {name}: expected auto, cpu, cuda or cuda:N")
-    if name != "cpu" and int(found[1] or 0) >= torch.cuda.device_count():
+    # Devices are counted without CUDA, and may be there for a driver that is too old for it.
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name != "cpu" and int(found[1] or 0) >= count:
         raise SetupError(
-            f"--device {name}: torch {torch.__version__} finds {torch.cuda.device_count()} CUDA "
-            "devices here; use --device cpu, or install a build of torch with CUDA and a driver"
+            f"--device {name}: torch {torch.__version__} can use {count} CUDA devices here; use "
+            "--device cpu, or install a build of torch with CUDA and a driver"
         )
     return torch.device(name)
 

@@ -207,11 +207,15 @@ def _own_device(name: str, local_rank: int) -> torch.device:
 
 
 def _entered(device: torch.device) -> torch.device:
-    """Make a GPU the process's current one: what names no device, as pinned memory, goes by it."""
+    """Make a GPU the process's current one: what names no device, as pinned memory, goes by it.
+
+    Sizes are the same for a whole phase, so that trying cuDNN's algorithms out pays.
+    """
     if device.type != "cuda":
         return device
     own = torch.device("cuda", device.index or 0)
     torch.cuda.set_device(own)
+    torch.backends.cudnn.benchmark = True
     return own
 
 

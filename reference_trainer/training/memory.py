@@ -16,6 +16,7 @@ __all__ = ["enough_memory", "less_memory"]
 
 _SAID_WHEN_FULL = (
     "_STATUS_ALLOC_FAILED",  # cuBLAS and cuDNN
+    "unable to find an engine to execute this computation",  # cuDNN, after trying all of them
     "CUDA error: out of memory",  # what does not go through torch's allocator, as pinned memory
     "DefaultCPUAllocator: ",
 )

@@ -94,7 +94,11 @@ def profile_steps(settings: RunSettings, *, data: Place, steps: int, options: Ru
 
 def _parts(trace: profile) -> str:
     """Each part's share of the time of all parts, most first."""
-    found = [event for event in trace.key_averages() if event.key.startswith(PREFIX)]
+    found = [
+        event
+        for event in trace.key_averages()
+        if event.key.startswith(PREFIX) and event.cpu_time_total > 0  # not a GPU's own entry of it
+    ]
     found.sort(key=lambda event: event.cpu_time_total, reverse=True)
     total = max(sum(event.cpu_time_total for event in found), 1e-9)
     return "\n".join(

@@ -362,7 +362,8 @@ def test_a_step_on_a_gpu_is_that_of_the_cpu() -> None:
     gpu, reals = small_step(settings, world=world), reals_of(phase)
 
     def on_gpu() -> SmallReals:
-        return SmallReals(reals().images.cuda())
+        # Pinned: a copy from other memory waits for the device, which is an error here.
+        return SmallReals(reals().images.pin_memory().cuda(non_blocking=True))
 
     with torch.cuda.device("cuda"):
         torch.cuda.set_sync_debug_mode("error")
