@@ -5,6 +5,7 @@ rounded once at the end, and need not leave the GPU for it.
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -50,7 +51,7 @@ def _both_axes(images: Tensor, factor: int, convolution: Callable[..., Tensor]) 
     count, channels, height, width = images.shape
     planes = images.reshape(count * channels, 1, height, width)
     # Shrinking and enlarging are one another's transpose: one kernel serves both.
-    kernel = _kernel(factor).to(images)
+    kernel = _kernel(factor, images.device, images.dtype)
     padding = (len(kernel) - factor) // 2
     for shape, stride, pad in (
         ((1, 1, -1, 1), [factor, 1], [padding, 0]),
@@ -63,8 +64,10 @@ def _both_axes(images: Tensor, factor: int, convolution: Callable[..., Tensor]) 
     return planes.reshape(count, channels, *planes.shape[2:])
 
 
-def _kernel(factor: int) -> Tensor:
+@cache  # to copy it to a GPU waits for all that is still to be done there
+def _kernel(factor: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """Weights at the pixels of the finer picture around the centre of a coarser one's pixel."""
     reach = LANCZOS_A * factor
-    distance = (torch.arange(2 * reach, dtype=torch.float64) + 0.5 - reach) / factor
-    return torch.sinc(distance) * torch.sinc(distance / LANCZOS_A)
+    with torch.inference_mode(mode=False):  # it outlives the context that it is made in
+        distance = (torch.arange(2 * reach, dtype=torch.float64) + 0.5 - reach) / factor
+        return (torch.sinc(distance) * torch.sinc(distance / LANCZOS_A)).to(device, dtype)

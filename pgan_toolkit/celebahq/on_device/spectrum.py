@@ -86,10 +86,9 @@ def measure_spectrum(image: Tensor) -> Measured:
     """
     height, width = image.shape[1:]
     require_scorable(height=height, width=width)
-    weights = torch.tensor(_LUMA, device=image.device)[:, None, None]
-    plane = (image.float() * weights).sum(0)
-    power, variance = _power_spectrum(plane)
     layout = _layout(height, width, image.device)
+    plane = (image.float() * layout.luma).sum(0)
+    power, variance = _power_spectrum(plane)
     linear, logs = layout.cell_sums(power, torch.log(power + TINY_POWER))
     detail = functional.conv2d(
         functional.pad(plane[None, None], (1, 1, 1, 1), mode="reflect"), layout.laplacian
@@ -111,6 +110,7 @@ class _Layout:
 
     def __init__(self, height: int, width: int, device: torch.device) -> None:
         polar = polar_layout(height, width)
+        self.luma = torch.tensor(_LUMA, device=device)[:, None, None]
         self.ring = torch.from_numpy(polar.ring).to(device)
         self.ring_weight = torch.from_numpy(polar.ring_weight).to(device)
         self.laplacian = torch.tensor(
