@@ -23,7 +23,7 @@ __all__ = ["DescriptorSet", "Slicer", "random_directions"]
 
 _Keep = Callable[[int, NDArray[np.float32], float], None]
 
-_IMAGES_A_PIECE = 32
+_IMAGES_A_PIECE = {"cpu": 32, "cuda": 256}
 _FEWEST_DIRECTIONS, _MOST_DIRECTIONS = 64, 256
 """Of a matrix product. On the CPU its shape depends on the number of patches alone, not on memory,
 batches or threads: a library may round differently for another shape."""
@@ -197,8 +197,10 @@ class Slicer:
         weights = torch.from_numpy(scaled.astype(np.float32)).to(self.device)
         steps = torch.from_numpy(whole.astype(np.float32)).to(self.device)
 
+        together = _IMAGES_A_PIECE["cpu" if self.device.type == "cpu" else "cuda"]
+
         def project(first: int) -> None:
-            picks = chosen.picks[first : first + _IMAGES_A_PIECE]
+            picks = chosen.picks[first : first + together]
             piece = torch.from_numpy(chosen.store.read(level, picks))
             values = piece.to(self.device).float().sub_(steps)
             start = first * (self.patches // len(chosen.picks))
@@ -207,7 +209,7 @@ class Slicer:
                 rows = slice(row, row + self._product)
                 torch.mm(weights[rows], values.T, out=columns[rows])
 
-        firsts = range(0, len(chosen.picks), _IMAGES_A_PIECE)
+        firsts = range(0, len(chosen.picks), together)
         if self.device.type == "cpu":
             parallel_map(project, firsts)
         else:

@@ -195,14 +195,14 @@ def _local_averages(*parts: Tensor) -> Tensor:
     high, wide = height - size + 1, width - size + 1
     columns = parts[0].new_empty((high, 2 * len(parts), count, width))
     for some in _blocks(high):
-        window = _sliding(size, len(some)).to(columns)
+        window = _sliding(size, len(some), columns.device, columns.dtype)
         for planes, out in zip(parts, columns.flatten(1).chunk(len(parts), dim=1), strict=True):
             reach = planes[some.start : some.stop + size - 1].flatten(1)
             torch.mm(window, reach, out=out[some.start : some.stop])
     averages = columns.new_empty((*columns.shape[:-1], wide))
     for some in _blocks(wide):
         reach = columns.flatten(0, -2)[:, some.start : some.stop + size - 1]
-        window = _sliding(size, len(some)).to(columns)
+        window = _sliding(size, len(some), columns.device, columns.dtype)
         torch.mm(reach, window.T, out=averages.flatten(0, -2)[:, some.start : some.stop])
     return averages
 
@@ -213,12 +213,12 @@ def _blocks(places: int) -> list[range]:
 
 
 @lru_cache(maxsize=256)
-def _sliding(size: int, places: int) -> Tensor:
+def _sliding(size: int, places: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """The matrix (places, places + size - 1) whose rows hold the window, one place further each."""
     matrix = np.zeros((places, places + size - 1))
     place = np.arange(places)[:, None]
     matrix[place, place + np.arange(size)] = _window(size)
-    return torch.from_numpy(matrix)
+    return torch.from_numpy(matrix).to(device, dtype)
 
 
 def _window(size: int) -> NDArray[np.float64]:

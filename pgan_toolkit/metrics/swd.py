@@ -6,6 +6,8 @@ along random directions. A change of brightness, contrast or colour balance that
 images of a set is therefore invisible to it.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ from pgan_toolkit.metrics.swd_comparison import compare_swd
 from pgan_toolkit.metrics.swd_statistics import SwdStatistics
 
 __all__ = ["SlicedWasserstein", "sliced_wasserstein_distance"]
+
+_BYTES_MOVED = 2**28  # at once, to another device: a side of 1024x1024 has 51 GB
 
 
 class SlicedWasserstein:
@@ -100,7 +104,18 @@ def sliced_wasserstein_distance(
     if device is None:
         device = fake.device if isinstance(fake, Tensor) else "cpu"
     statistics = SwdStatistics(settings, side="real")
-    statistics.update(as_images(real, name="real").to(device))
+    for batch in _moved(as_images(real, name="real"), torch.device(device)):
+        statistics.update(batch)
     metric = SlicedWasserstein(statistics, bootstrap=bootstrap, device=device)
-    metric.update(as_images(fake, name="fake").to(device))
+    for batch in _moved(as_images(fake, name="fake"), torch.device(device)):
+        metric.update(batch)
     return metric.compute()
+
+
+def _moved(images: Tensor, device: torch.device) -> Iterator[Tensor]:
+    """Yield the images on the device, few at a time where they come from elsewhere."""
+    if images.device.type == device.type:
+        yield images.to(device)
+        return
+    for batch in torch.split(images, max(1, _BYTES_MOVED // max(images[:1].nbytes, 1))):
+        yield batch.to(device)

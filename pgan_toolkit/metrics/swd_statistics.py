@@ -21,6 +21,8 @@ _PIXELS_AT_ONCE = {"cpu": 2**21, "cuda": 2**23}
 to keep a GPU busy."""
 _FEWEST_PIXELS_AT_ONCE = 2**19
 """On the CPU, of a batch that would else give no thread two pieces."""
+_IMAGES_A_PIECE = 32
+"""Of what comes from a GPU, whose moments are summed here."""
 _PIECES = 32
 """How many pieces of a batch the threads work on before the results are stored."""
 
@@ -159,11 +161,23 @@ class SwdStatistics:
                     ) from error
                 step //= 2
                 continue
-            self.store.add(indices[some], levels)
+            self.store.add(indices[some], levels, moments=_moments(levels))
             start = some.stop
 
     def _cut(self, batch: Tensor, indices: range, some: slice) -> list[NDArray[np.int16]]:
         return cut_descriptors(batch[some], indices[some], side=self.side, settings=self.settings)
+
+
+def _moments(levels: Sequence[NDArray[np.int16]]) -> NDArray[np.int64]:
+    """What `descriptor_moments` gives, by as many threads as torch uses."""
+    starts = range(0, len(levels[0]), _IMAGES_A_PIECE)
+    parts = parallel_map(
+        lambda start: descriptor_moments(
+            [each[start : start + _IMAGES_A_PIECE] for each in levels]
+        ),
+        starts,
+    )
+    return np.concatenate(parts, axis=1)
 
 
 def _images_at_once(batch: Tensor) -> int:
