@@ -11,8 +11,14 @@ install_import_hook(
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
 )
 
-pytest_plugins = ("small_networks", "evaluated_sets", "remote_storage", "two_nodes")
-"""Fixtures beside this file: the trainer's networks, sets, an S3 server, a Ray cluster."""
+pytest_plugins = (
+    "small_networks",
+    "evaluated_sets",
+    "pretended_cuda",
+    "remote_storage",
+    "two_nodes",
+)
+"""Fixtures beside this file: the trainer's networks, sets, a GPU, an S3 server, a Ray cluster."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -204,7 +204,7 @@ def test_every_gpu_that_may_be_used_gets_a_process(
     assert engine.workers == len(gpus) * (-(-5 // len(gpus)) + SLOTS)
 
 
-@pytest.mark.gpu
+@pytest.mark.usefixtures("cuda")
 def test_on_cuda_too(samples: Path) -> None:
     assert len(_require_one_recipe(samples, _restorer(torch.device("cuda")), size=132)) == 30
 

@@ -79,8 +79,7 @@ def test_sides_that_do_not_halve_are_refused() -> None:
         list(laplacian_pyramid(_noise(1, 3, 32, 30), levels=3))
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.usefixtures("cuda")
 def test_a_gpu_gives_the_same_bits() -> None:
     batch = _noise(3, 3, 128, 128)
     for here, there in zip(

@@ -303,8 +303,7 @@ def test_a_gpu_without_memory_takes_fewer_images(monkeypatch: pytest.MonkeyPatch
         SwdStatistics(QUICK).update(REAL)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.usefixtures("cuda")
 def test_a_gpu_gives_the_same_number() -> None:
     here = sliced_wasserstein_distance(REAL, FAKE)
     there = sliced_wasserstein_distance(REAL, FAKE, device="cuda")

@@ -89,7 +89,7 @@ def test_everything_comes_back_bit_for_bit(
         _require_same(trained, other)
 
 
-@pytest.mark.gpu
+@pytest.mark.usefixtures("cuda")
 def test_a_gpus_state_comes_back_bit_for_bit_and_its_fused_optimiser_goes_on(
     tmp_path: Path,
 ) -> None:

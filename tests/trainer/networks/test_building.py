@@ -188,7 +188,7 @@ def test_autocast_gives_float32_near_that_without(
     assert networks.discriminator.dense[-1].weight.grad.dtype == torch.float32
 
 
-@pytest.mark.gpu
+@pytest.mark.usefixtures("cuda")
 @pytest.mark.parametrize("architecture", ["table2", "mnist-pooled"])
 def test_a_gpu_finds_what_a_cpu_finds_with_the_same_noise(build, rng, architecture: str) -> None:
     networks = build(architecture=architecture)

@@ -151,7 +151,7 @@ def test_no_plans_are_no_minibatches(reals: RealImages) -> None:
         assert list(loader) == []
 
 
-@pytest.mark.gpu
+@pytest.mark.usefixtures("cuda")
 def test_puts_minibatches_on_the_gpu(reals: RealImages) -> None:
     device = torch.device("cuda")
     with RealLoader(reals, PLANS, device=device) as loader:

@@ -2,9 +2,11 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 from tiny_trainings import (
     QUIET,
@@ -21,7 +23,8 @@ from tiny_trainings import (
 from pgan_toolkit.errors import Interrupted
 from reference_trainer.configuration import RunSettings
 from reference_trainer.runs import RunFolder, newest_checkpoint, read_saved
-from reference_trainer.training import resume_training
+from reference_trainer.sampling import open_sampler
+from reference_trainer.training import begin_training, resume_training
 
 RUNS: dict[str, RunSettings] = {
     "wgan-gp": tiny_settings("metrics_kimg=0.12", "metrics_images=8"),
@@ -69,6 +72,20 @@ def test_after_a_crash_amid_a_fade_all_is_the_same(name: str, place: Path, tmp_p
         trained(RUNS[name], place / "reals", tmp_path / "run")
     resumed = resume_training(tmp_path / "run", options=QUIET)
     require_same_end(resumed, whole(name, place))
+
+
+@pytest.mark.parametrize("name", ["wgan-gp", pytest.param("labels", marks=pytest.mark.slow)])
+def test_on_a_gpu_it_goes_on_and_is_drawn_from(
+    name: str, place: Path, tmp_path: Path, cuda: torch.device
+) -> None:
+    options = replace(QUIET, device=cuda.type)
+    with at_step(7, Crash()), pytest.raises(Crash):
+        begin_training(RUNS[name], data=place / "reals", out=tmp_path / "run", options=options)
+    run = resume_training(tmp_path / "run", options=options)
+    assert newest_checkpoint(run).name == newest_checkpoint(whole(name, place)).name
+    assert rows(run.log)[-1].keys() == rows(whole(name, place).log)[-1].keys()
+    drawn = [open_sampler(run.path, device=device).of_seeds(range(3)) for device in ("cuda", "cpu")]
+    assert (drawn[0].int() - drawn[1].int()).abs().max() <= 1
 
 
 def test_the_noise_of_the_lsgan_was_on(place: Path) -> None:

@@ -351,7 +351,7 @@ def test_the_average_has_running_statistics_of_its_own(joint: bool) -> None:
     assert not step.generator_ema.training
 
 
-@pytest.mark.gpu
+@pytest.mark.usefixtures("cuda")
 def test_a_step_on_a_gpu_is_that_of_the_cpu() -> None:
     from reference_trainer.training.distributed import World
 
