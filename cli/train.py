@@ -52,7 +52,9 @@ Examples:
 )
 @device_option
 @click.option(
-    "--workers", type=click.IntRange(min=1), help="Threads that decode.  [default: 1 a core]"
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Threads that decode, of each process.  [default: 1 a core in all]",
 )
 @click.option(
     "--cache/--no-cache",

@@ -41,11 +41,14 @@ class World:
         How many there are.
     device : torch.device
         Where this one computes.
+    local_size : int
+        How many of them share this machine.
     """
 
     rank: int = 0
     size: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    local_size: int = 1
 
     def rows(self, share: int) -> slice:
         """Return which pictures of a minibatch are this process's, if each has `share`."""
@@ -163,7 +166,8 @@ def joined_world(device: str = "auto", *, timeout_s: float = _TIMEOUT_S) -> Iter
         return
     if not 0 <= rank < size:
         raise UsageError(f"RANK={rank}: expected 0 to {size - 1}, as WORLD_SIZE={size}")
-    world = World(rank, size, _own_device(device, _variable("LOCAL_RANK", rank)))
+    own = _own_device(device, _variable("LOCAL_RANK", rank))
+    world = World(rank, size, own, local_size=max(1, _variable("LOCAL_WORLD_SIZE", size)))
     _join(world, timeout_s)
     try:
         yield world

@@ -16,7 +16,8 @@ class RunOptions:
     device : str
         "auto", "cpu", "cuda" or "cuda:N"; a process of torchrun takes the GPU of its local rank.
     workers : int | None
-        Threads that decode pictures, of each process; None: one a core.
+        Threads that decode pictures, of each process; None: those that share a machine have one a
+        core together.
     cache : bool
         Keep reduced copies of the pictures on disk.
     tensorboard : bool

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from pgan_toolkit.caches import cache_folder
+from pgan_toolkit.engines import available_cores
 from pgan_toolkit.errors import DataError, SetupError
 from pgan_toolkit.randomness import generator
 from pgan_toolkit.runs import pictures_digest
@@ -177,7 +178,7 @@ def check_reals(
         settings=settings.data,
         seed=settings.seed,
         cache=cache_folder("reals") if options.cache else None,
-        workers=options.workers,
+        workers=options.workers or max(1, available_cores() // world.local_size),
         progress=options.mode if world.rank == 0 else "quiet",
     )
     if world.rank == 0:

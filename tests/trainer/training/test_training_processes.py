@@ -65,8 +65,10 @@ def test_one_gpu_is_made_the_current_one(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", entered.append)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
     with joined_world(name) as world:
         assert world == World(device=torch.device("cuda", index))
+        assert torch.backends.cudnn.benchmark
     assert entered == [torch.device("cuda", index)]
 
 
