@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # An int may stand where a float is asked for, as type checkers hold.
@@ -10,6 +11,10 @@ install_import_hook(
     ["pgan_toolkit", "reference_trainer"],
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
 )
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 pytest_plugins = (
     "small_networks",

@@ -9,8 +9,10 @@ position gets a verdict of its own and any size can be judged.
 import itertools
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
+from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
 __all__ = ["Discriminator", "DiscriminatorConfig"]
@@ -60,10 +62,18 @@ class Discriminator(nn.Module):
         """
         features = []
         values = images
-        for layer in self.layers:
-            values = leaky_relu(layer(values), _SLOPE)
-            features.append(values)
+        with parametrize.cached():
+            self._normalise(images.device)
+            for layer in self.layers:
+                values = leaky_relu(layer(values), _SLOPE)
+                features.append(values)
         return self.verdict(values), features
+
+    def _normalise(self, device: torch.device) -> None:
+        """Have the weights made, which are kept in the cache: exactly, where CUDA would not."""
+        with torch.autocast(device.type, enabled=False):
+            for layer in self.layers:
+                _ = layer.weight
 
 
 def _convolution(inputs: int, outputs: int, *, stride: int = 1) -> nn.Module:
