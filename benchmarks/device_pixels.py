@@ -17,11 +17,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from pgan_toolkit.celebahq import PROFILES, read_landmarks
-from pgan_toolkit.celebahq.landmarks import check_landmarks
+from pgan_toolkit.celebahq import PROFILES, find_photographs
 from pgan_toolkit.celebahq.on_device import DeviceRenderer
 from pgan_toolkit.celebahq.rendering import HostRenderer
-from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import decode_image
 from pgan_toolkit.restoration import open_restorer
 from pgan_toolkit.restoration.nets import NetRestorer
@@ -65,21 +63,20 @@ def main() -> int:
 
 
 def compare(folder: Path, restorer: NetRestorer, *, size: int) -> Iterator[Pair]:
-    """Yield every photograph that can be cropped."""
+    """Yield every photograph of the landmark table that is there."""
     host = HostRenderer(PROFILES["paper"], restorer, output_size=size)
     device = DeviceRenderer(PROFILES["paper"], restorer, output_size=size)
-    for name, landmarks in read_landmarks(folder / "Anno" / "list_landmarks_celeba.txt").items():
-        path = folder / "img_celeba" / name
-        try:
-            image = decode_image(path.read_bytes(), name=name, apply_orientation=False)
-        except (DataError, FileNotFoundError):
+    for photograph in find_photographs(folder):
+        if photograph.problem is not None or photograph.landmarks is None:
             continue
-        if check_landmarks(landmarks, size=image.shape[:2]):
-            continue
-        expected = host.render_scored(image, landmarks)
-        found = device.render_scored(image, landmarks)
+        image = decode_image(
+            photograph.path.read_bytes(), name=str(photograph.path), apply_orientation=False
+        )
+        expected = host.render_scored(image, photograph.landmarks)
+        found = device.render_scored(image, photograph.landmarks)
         apart = np.abs(found.crop.astype(np.int16) - expected.crop)
-        yield Pair(name, expected.score, found.score, int(apart.max()), float((apart > 0).mean()))
+        share = float((apart > 0).mean())
+        yield Pair(photograph.key, expected.score, found.score, int(apart.max()), share)
 
 
 def summarize(pairs: list[Pair]) -> dict[str, Any]:

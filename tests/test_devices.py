@@ -3,7 +3,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from pgan_toolkit.devices import whole_float32
+from pgan_toolkit.devices import find_device, whole_float32
+from pgan_toolkit.errors import SetupError
 
 
 def _settings() -> list[object]:
@@ -50,3 +51,10 @@ def test_autocast_is_off_within_and_as_it_was_afterwards() -> None:
         with whole_float32():
             assert (ones @ ones).dtype == torch.float32
         assert (ones @ ones).dtype == torch.bfloat16
+
+
+def test_devices_whose_driver_is_too_old_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SetupError, match=r"--device cuda:1: .* can use 0 CUDA devices .* a driver"):
+        find_device("cuda:1")

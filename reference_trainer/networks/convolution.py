@@ -17,6 +17,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional
 
+from reference_trainer.networks.autocast import exactly, in_autocasts_type
+
 __all__ = ["by_pictures_alone", "convolve", "derivable_twice"]
 
 
@@ -81,17 +83,10 @@ def convolve(
     """
     if not _Mode.derivable_twice:
         return functional.conv2d(values, weight, bias, stride=stride, padding=padding)
-    values, weight = _cast(values), _cast(weight)
-    bias = None if bias is None else _cast(bias)
+    # Before, so that what is derived is of this type too.
+    values, weight = in_autocasts_type(values), in_autocasts_type(weight)
+    bias = None if bias is None else in_autocasts_type(bias)
     return _convolution(values, weight, bias, _Way(stride, padding))
-
-
-def _cast(values: Tensor) -> Tensor:
-    """As autocast does for a convolution; what is derived is of this type too."""
-    kind = values.device.type
-    if kind == "meta" or not torch.is_autocast_enabled(kind):
-        return values
-    return values.to(torch.get_autocast_dtype(kind))
 
 
 class _Convolution(Function):
@@ -173,7 +168,7 @@ _by_weights: Callable[..., Tensor] = _ByWeights.apply
 
 
 def _convolved(values: Tensor, weight: Tensor, bias: Tensor | None, way: _Way) -> Tensor:
-    with torch.autocast(_kind(values), enabled=False):
+    with exactly(values.device):
         return functional.conv2d(values, weight, bias, stride=way.stride, padding=way.padding)
 
 
@@ -187,7 +182,3 @@ def _gradient(
     )
     gradient: Tensor = found[1 if of_weight else 0]
     return gradient
-
-
-def _kind(values: Tensor) -> str:
-    return "cpu" if values.device.type == "meta" else values.device.type

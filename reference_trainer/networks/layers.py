@@ -5,7 +5,6 @@ with that deviation and left alone (He et al. 2015): both begin as the same func
 """
 
 import math
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reference_trainer.networks.autocast import exactly
 from reference_trainer.networks.convolution import convolve
 from reference_trainer.networks.normalization import BatchNorm, LayerNorm, PixelNorm
 
@@ -28,7 +28,6 @@ __all__ = [
     "Upscale",
     "downscale",
     "drawn_weight",
-    "exactly",
     "upscale",
 ]
 
@@ -58,12 +57,6 @@ class LayerStyle:
     normalization: Literal["none", "pixel", "batch", "layer"] = "none"
     activation: Literal["linear", "relu", "leaky_relu"] = "linear"
     leak: float = 0.2
-
-
-def exactly(device: torch.device) -> AbstractContextManager[None]:
-    """Return a context without autocast, for what is cheap and matters."""
-    kind = device.type if device.type in ("cpu", "cuda") else "cpu"  # there is none for "meta"
-    return torch.autocast(kind, enabled=False)
 
 
 def drawn_weight(

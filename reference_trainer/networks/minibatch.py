@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from reference_trainer.networks.layers import Layer, LayerStyle, drawn_weight, exactly
+from reference_trainer.networks.autocast import exactly
+from reference_trainer.networks.layers import Layer, LayerStyle, drawn_weight
 from reference_trainer.networks.normalization import wide
 
 __all__ = [

@@ -166,6 +166,7 @@ def test_a_run_goes_on_with_smaller_minibatches(
     "said",
     [
         "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "GET was unable to find an engine to execute this computation",
         "CUDA error: out of memory",
         "[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory",
     ],

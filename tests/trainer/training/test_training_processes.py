@@ -3,17 +3,20 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from small_runs import small_settings, small_step
+from tiny_trainings import QUIET, tiny_settings, write_reals
 from training_worker import CASES, run_case
 
 from pgan_toolkit.errors import SetupError, UsageError
 from reference_trainer.training.distributed import World, joined_world, module_digest
 from reference_trainer.training.latents import Draws
+from reference_trainer.training.start import check_reals
 
 HERE = Path(__file__).parent
 
@@ -70,6 +73,19 @@ def test_one_gpu_is_made_the_current_one(
         assert world == World(device=torch.device("cuda", index))
         assert torch.backends.cudnn.benchmark
     assert entered == [torch.device("cuda", index)]
+
+
+@pytest.mark.parametrize(("local_size", "threads"), [(1, 12), (5, 2), (100, 1)])
+def test_processes_of_a_machine_share_its_cores(
+    local_size: int, threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reference_trainer.training.start.available_cores", lambda: 12)
+    reals = write_reals(tmp_path / "reals")
+    found = check_reals(
+        tiny_settings(), data=reals, options=replace(QUIET, workers=None),
+        world=World(local_size=local_size),
+    )  # fmt: skip
+    assert found.workers == threads
 
 
 @pytest.mark.slow
