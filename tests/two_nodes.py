@@ -1,5 +1,6 @@
-"""A Ray cluster of two nodes on this machine, for tests that are marked slow."""
+"""Ray clusters of one and two nodes on this machine, for tests that are marked slow."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -47,21 +48,27 @@ class TwoNodes:
         return False
 
 
-@pytest.fixture(scope="session")
-def two_nodes() -> Iterator[TwoNodes]:
-    """Two nodes of one CPU each; a test that kills one puts another in its place."""
+@contextlib.contextmanager
+def small_cluster(mark: str = "", **head: object) -> "Iterator[Cluster]":
+    """Run a cluster of one node of one CPU, with more arguments for it if any are given."""
     ray_cluster = pytest.importorskip("ray.cluster_utils")
-    mark = uuid.uuid4().hex
     with pytest.MonkeyPatch.context() as patch:
         # The nodes' workers import the tests' functions, and this tree.
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_raylet_start_wait_time_s", "120")
         patch.setenv(_MARK, mark)
-        cluster = ray_cluster.Cluster(
-            initialize_head=True, head_node_args={**_NODE, "include_dashboard": False}
-        )
+        arguments = {**_NODE, "include_dashboard": False, **head}
+        cluster = ray_cluster.Cluster(initialize_head=True, head_node_args=arguments)
         try:
-            yield TwoNodes(cluster, mark)
+            yield cluster
         finally:
             cluster.shutdown()
+
+
+@pytest.fixture(scope="session")
+def two_nodes() -> Iterator[TwoNodes]:
+    """Two nodes of one CPU each; a test that kills one puts another in its place."""
+    mark = uuid.uuid4().hex
+    with small_cluster(mark) as cluster:
+        yield TwoNodes(cluster, mark)

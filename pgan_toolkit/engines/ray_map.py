@@ -6,6 +6,7 @@ keeps the items' order. Actors take batches from it, two each, so that none wait
 
 import contextlib
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -43,6 +44,8 @@ _BATCHES_PER_ACTOR = 2
 _WINDOW_PER_ACTOR = 4
 _MOST_STRIKES = 3
 _POLL_SECONDS = 1.0
+_MEMORY_OF_NODE = re.compile(r"Memory on the node .*? used / \S+ limit")
+_MEMORY_PAUSES_S = 0.5, 8.0  # the first and the longest
 
 
 @dataclass(eq=False)
@@ -62,6 +65,32 @@ class _Actor(Generic[Item, Value]):
     ready: Any
     node: str | None = None
     sent: deque[tuple[Any, _Batch[Item, Value]]] = field(default_factory=deque)
+
+
+@dataclass
+class _Shortage:
+    """Of memory: since Ray ended a worker for it, until one has started.
+
+    A node needs time to have back the memory of a process that was ended; a worker that starts
+    before would be ended too.
+    """
+
+    told: str = ""
+    _pause_s: float = 0.0
+    _ends: float = 0.0
+
+    @property
+    def paused_s(self) -> float:
+        """For how long no worker should start."""
+        return max(self._ends - time.monotonic(), 0.0)
+
+    def note(self, error: OutOfMemoryError) -> None:
+        """Begin a pause, twice as long as the last."""
+        first, longest = _MEMORY_PAUSES_S
+        self._pause_s = min(2 * self._pause_s, longest) or first
+        self._ends = time.monotonic() + self._pause_s
+        match = _MEMORY_OF_NODE.search(str(error))
+        self.told = match.group() if match else "a node was short of memory"
 
 
 class _Worker:
@@ -124,6 +153,7 @@ class RayMap(Generic[State, Item, Value]):
         self._waiting: deque[_Batch[Item, Value]] = deque()
         self._size = BatchSize()
         self._failed_starts = 0
+        self._shortage = _Shortage()
         self._last_ready = time.monotonic()
 
     def run(self, items: Iterator[Item]) -> Generator[Value, None, None]:
@@ -153,7 +183,8 @@ class RayMap(Generic[State, Item, Value]):
 
     def _send(self) -> None:
         """Give batches to actors that have few; begin actors while there are too few."""
-        while len(self._actors) < min(self._workers, len(self._window)):
+        wanted = min(self._workers, len(self._window)) if self._shortage.paused_s <= 0 else 0
+        while len(self._actors) < wanted:
             handle: Any = self._remote.remote(*self._arguments)
             self._actors.append(_Actor(handle, handle.node.remote()))
         ready = [actor for actor in self._actors if actor.node is not None]
@@ -171,7 +202,11 @@ class RayMap(Generic[State, Item, Value]):
             for actor in self._actors
             for reference in ([actor.ready] if actor.node is None else [r for r, _ in actor.sent])
         }
-        back = ray.wait(list(awaited), timeout=timeout_s)[0] if awaited else []
+        if not awaited:
+            time.sleep(min(timeout_s, self._shortage.paused_s))
+            self._require_workers()
+            return
+        back = ray.wait(list(awaited), timeout=timeout_s)[0]
         for actor in {id(awaited[reference]): awaited[reference] for reference in back}.values():
             if actor.node is None:
                 self._greet(actor)
@@ -185,6 +220,9 @@ class RayMap(Generic[State, Item, Value]):
             actor.node = ray.get(actor.ready)
         except RayError as error:
             self._actors.remove(actor)
+            if isinstance(error, OutOfMemoryError):
+                self._shortage.note(error)
+                return
             self._failed_starts += 1
             died = isinstance(error, _LOST) and "creation task" not in str(error)
             if died and self._failed_starts < _MOST_STRIKES:
@@ -195,6 +233,7 @@ class RayMap(Generic[State, Item, Value]):
                 f"{why if died else 'see that every node has the same toolkit installed'}"
             ) from error
         self._failed_starts = 0
+        self._shortage = _Shortage()
 
     def _take(self, actor: _Actor[Item, Value]) -> None:
         """Take the finished batches of an actor, or find out that it is dead."""
@@ -204,7 +243,9 @@ class RayMap(Generic[State, Item, Value]):
                 return
             try:
                 batch.result = ray.get(reference)
-            except _LOST:
+            except _LOST as error:
+                if isinstance(error, OutOfMemoryError):
+                    self._shortage.note(error)
                 self._bury(actor)
                 return
             actor.sent.popleft()
@@ -241,10 +282,16 @@ class RayMap(Generic[State, Item, Value]):
         if any(actor.node is not None for actor in self._actors):
             self._last_ready = time.monotonic()
         elif time.monotonic() - self._last_ready > self._patience_s:
+            where = f"for {self._patience_s:g} s the cluster has had no"
+            if self._shortage.told:
+                raise SetupError(
+                    f"{where} memory for a worker: Ray ended each that started "
+                    f"({self._shortage.told}); end other work there, or take nodes with more "
+                    "memory, and run the same command again"
+                )
             raise SetupError(
-                f"the cluster has had no room for a worker for {self._patience_s:g} s (each takes "
-                "a CPU and, where there are GPUs, a share of one); add nodes, or end other work, "
-                "and run the same command again"
+                f"{where} room for a worker (each takes a CPU and, where there are GPUs, a share "
+                "of one); add nodes, or end other work, and run the same command again"
             )
 
 

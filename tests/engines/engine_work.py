@@ -81,6 +81,25 @@ def awkward(state: int, item: int) -> int:
     raise Awkward("one", "two")
 
 
+def takes_memory() -> int:
+    """Take 6 GiB and hold them for a while."""
+    held = [b"x" * 2**26 for _ in range(96)]
+    time.sleep(10)
+    return len(held)
+
+
+def fills_memory(state: int, item: tuple[int, Path, int]) -> int:
+    """Take much memory at item 3, the first so many times."""
+    number, log, times = item
+    if number == 3 and (len(log.read_text()) if log.exists() else 0) < times:
+        with log.open("a") as file:
+            file.write("x")
+        taken = takes_memory()
+        with log.open("a") as file:
+            file.write(f" held {taken} times 64 MiB")
+    return state + number
+
+
 def lost(item: object) -> int:
     """The result of an item whose worker died: its negative number."""
     number = item[0] if isinstance(item, tuple) else item

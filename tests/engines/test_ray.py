@@ -111,7 +111,9 @@ def test_a_cluster_without_room_is_told(two_nodes: TwoNodes) -> None:
         with closing(others):
             assert next(others) == 100  # both CPUs are taken now
             results = _map(waiting, jobs.add, range(3))
-            with pytest.raises(SetupError, match="has had no room for a worker for 2 s"):
+            with pytest.raises(
+                SetupError, match="for 2 s the cluster has had no room for a worker"
+            ):
                 next(results)
 
 
