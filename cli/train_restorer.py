@@ -57,6 +57,11 @@ _TaskWord = Literal["jpeg", "superres"]
     is_flag=True,
     help="The JPEG net of --behind learns too: OUT/jpeg.safetensors.",
 )
+@click.option(
+    "--maps",
+    type=click.IntRange(1, 1024),
+    help="Feature maps of the net; --init may have fewer.  [default: the preset's]",
+)
 @click.option("--steps", type=click.IntRange(min=1), help="Steps.  [default: the preset's]")
 @click.option(
     "--minibatch-size", type=click.IntRange(min=1), help="Crops a step.  [default: the preset's]"
@@ -87,6 +92,7 @@ def train_restorer(  # noqa: PLR0913 - one a option
     preset: str,
     adversarial: bool,
     jointly: bool,
+    maps: int | None,
     real_share: float | None,
     **changes: Any,
 ) -> None:
@@ -103,6 +109,8 @@ def train_restorer(  # noqa: PLR0913 - one a option
         init = bundled_weights("superres")
     if real_share is not None:
         settings = replace(settings, degradation=_shared(settings, real_share))
+    if maps is not None:
+        settings = replace(settings, network=replace(settings.network, maps=maps))
     settings = replace(
         settings,
         init=init,

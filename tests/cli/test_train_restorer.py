@@ -51,10 +51,18 @@ def test_both_nets_jointly(tmp_path: Path, pictures: Path) -> None:
 
 
 def test_options_take_the_place_of_the_presets(tmp_path: Path, pictures: Path) -> None:
-    words = ("--crop-px", 16, "--minibatch-size", 1, "--learning-rate", 0.001, "--seed", 5)
-    assert _train("jpeg", "--data", pictures, "--out", tmp_path / "run", *words).code == 0
+    sizes = ("--crop-px", 16, "--minibatch-size", 1, "--maps", 12)
+    others = ("--learning-rate", 0.001, "--seed", 5)
+    out = tmp_path / "run"
+    assert _train("jpeg", "--data", pictures, "--out", out, *sizes, *others).code == 0
     stored = (tmp_path / "run" / "settings.json").read_text()
-    for text in ('"crop_px": 16', '"minibatch_size": 1', '"learning_rate": 0.001', '"seed": 5'):
+    for text in (
+        '"crop_px": 16',
+        '"minibatch_size": 1',
+        '"learning_rate": 0.001',
+        '"seed": 5',
+        '"maps": 12',
+    ):
         assert text in stored
 
 

@@ -3,6 +3,7 @@
 from pgan_toolkit.restoration.networks.discriminator import Discriminator, DiscriminatorConfig
 from pgan_toolkit.restoration.networks.red_net import RedNet, RedNetConfig
 from pgan_toolkit.restoration.networks.sr_resnet import SRResNet, SRResNetConfig
+from pgan_toolkit.restoration.networks.widening import widened
 
 __all__ = [
     "Discriminator",
@@ -11,4 +12,5 @@ __all__ = [
     "RedNetConfig",
     "SRResNet",
     "SRResNetConfig",
+    "widened",
 ]

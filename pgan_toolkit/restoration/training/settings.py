@@ -113,7 +113,7 @@ class TrainingSettings:
     seed : int
         Of crops, degradations and initial weights.
     init : Path | None
-        Weights to begin from; None for random ones.
+        Weights to begin from; None for random ones. Those of a network of fewer maps are widened.
     behind : Path | None
         Weights of a JPEG net that a superres net stands behind in use: what it gets in training
         goes through that one first.

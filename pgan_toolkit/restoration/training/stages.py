@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -12,7 +13,13 @@ from torch.nn import functional
 
 from pgan_toolkit.devices import mixed_precision
 from pgan_toolkit.errors import DataError
-from pgan_toolkit.restoration.networks import Discriminator, RedNet, RedNetConfig, SRResNet
+from pgan_toolkit.restoration.networks import (
+    Discriminator,
+    RedNet,
+    RedNetConfig,
+    SRResNet,
+    widened,
+)
 from pgan_toolkit.restoration.training.settings import (
     AdversarialSettings,
     JointSettings,
@@ -84,19 +91,24 @@ def _network_to_go_on_with(path: Path) -> RestorationNet:
 
 
 def _initial_network(settings: TrainingSettings) -> RestorationNet:
-    if settings.init is not None:
-        stored = load_network(settings.init, task=settings.task)
-        if stored.config != settings.network:
-            raise DataError(
-                f"{settings.init}: weights of {stored.config}; expected {settings.network}: "
-                "name weights of the same preset by --init"
-            )
-        return stored
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
+        if settings.init is not None:
+            return _widened_as_asked(settings.init, settings)
         if isinstance(settings.network, RedNetConfig):
             return RedNet(settings.network)
         return SRResNet(settings.network)
+
+
+def _widened_as_asked(init: Path, settings: TrainingSettings) -> RestorationNet:
+    stored = load_network(init, task=settings.task)
+    maps = settings.network.maps
+    if maps < stored.config.maps or replace(stored.config, maps=maps) != settings.network:
+        raise DataError(
+            f"{init}: weights of {stored.config}; expected {settings.network}, or the same with "
+            "fewer maps: name weights of the same preset by --init, and at least their --maps"
+        )
+    return widened(stored, maps=maps)
 
 
 class FidelityStage:

@@ -244,10 +244,20 @@ def test_a_joint_run_gives_both_nets_and_goes_on_where_it_was_killed(
 
 def test_weights_of_another_size_are_refused(tmp_path: Path, pictures: Path) -> None:
     first = train_restorer(SETTINGS, data=pictures, out=tmp_path / "first", mode="quiet")
-    larger = replace(SETTINGS, init=first, network=replace(SETTINGS.network, maps=12))
-    with pytest.raises(DataError, match=r"maps=8.*maps=12"):
-        train_restorer(larger, data=pictures, out=tmp_path / "second", mode="quiet")
-    assert not (tmp_path / "second").exists()
+    for change, told in (({"maps": 4}, r"maps=8.*maps=4"), ({"blocks": 2}, "blocks=1.*blocks=2")):
+        other = replace(SETTINGS, init=first, network=replace(SETTINGS.network, **change))
+        with pytest.raises(DataError, match=told):
+            train_restorer(other, data=pictures, out=tmp_path / "second", mode="quiet")
+        assert not (tmp_path / "second").exists()
+
+
+def test_weights_of_fewer_maps_are_widened_and_learn_on(tmp_path: Path, pictures: Path) -> None:
+    first = train_restorer(SETTINGS, data=pictures, out=tmp_path / "first", mode="quiet")
+    wider = replace(SETTINGS, init=first, network=replace(SETTINGS.network, maps=12))
+    weights = train_restorer(wider, data=pictures, out=tmp_path / "second", mode="quiet")
+    network = load_network(weights, task="superres")
+    assert network.config.maps == 12
+    assert torch.count_nonzero(network.last.weight[:, 8:]) > 0  # the new maps count by now
 
 
 def test_a_folder_with_a_run_is_not_begun_anew(tmp_path: Path, pictures: Path) -> None:
