@@ -1,33 +1,23 @@
 """Items go to workers in batches; a worker tries again what failed for a passing reason."""
 
-import errno
 import pickle
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["BatchResult", "BatchSize", "is_transient", "portable", "run_batch", "with_retries"]
+from pgan_toolkit.transience import is_transient
+
+__all__ = ["BatchResult", "BatchSize", "portable", "run_batch", "with_retries"]
 
 State = TypeVar("State")
 Item = TypeVar("Item")
 Value = TypeVar("Value")
+Raised = TypeVar("Raised", bound=BaseException)
 
 _BATCH_SECONDS = 0.05
 _LARGEST_BATCH = 512
 _PAUSES_S = (0.5, 2.0, 8.0)
-_TRANSIENT = {
-    errno.EAGAIN,
-    errno.ECONNABORTED,
-    errno.ECONNREFUSED,
-    errno.ECONNRESET,
-    errno.EHOSTDOWN,
-    errno.EHOSTUNREACH,
-    errno.ENETDOWN,
-    errno.ENETUNREACH,
-    errno.ESTALE,
-    errno.ETIMEDOUT,
-}
 
 
 @dataclass(frozen=True)
@@ -67,28 +57,11 @@ def run_batch(
     return BatchResult(values, None, (time.perf_counter() - start) / len(items))
 
 
-def is_transient(error: BaseException) -> bool:
-    """Whether a network or a network's disk failed, so that the same may work a little later.
-
-    The errors that it was raised from count: storage explains the system's errors in its own.
-    """
-    return any(
-        isinstance(cause, (ConnectionError, TimeoutError))
-        or (isinstance(cause, OSError) and cause.errno in _TRANSIENT)
-        for cause in _causes(error)
-    )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__
-
-
 def with_retries(work: Callable[[State, Item], Value], state: State, item: Item) -> Value:
     """Return work(state, item); after a transient error try again, three times at most.
 
-    The pauses are 0.5, 2 and 8 seconds.
+    The pauses are 0.5, 2 and 8 seconds. What `work` itself has tried again and given up
+    (`RetriesExhausted`) is not repeated.
     """
     for pause_s in _PAUSES_S:
         try:
@@ -100,7 +73,7 @@ def with_retries(work: Callable[[State, Item], Value], state: State, item: Item)
     return work(state, item)
 
 
-def portable(error: Exception) -> Exception:
+def portable(error: Raised) -> Raised | RuntimeError:
     """Return the error, or what it says where it would be lost on the way to another process."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - what this process has just made

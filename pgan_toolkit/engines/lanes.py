@@ -4,6 +4,7 @@ A process holds what is dear (a GPU, its context, the nets on it) once, and its 
 with it: while one computes, others read, decode and encode, which releases Python's lock.
 """
 
+import contextlib
 import multiprocessing
 import os
 import queue
@@ -13,6 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, Generic, TypeVar
 
 from pgan_toolkit.engines.batches import portable, with_retries
@@ -73,7 +75,7 @@ class LaneEngine:
         ----------
         work : callable
             A module-level function of (state, item), called by several threads at once. What it
-            raises stops the map and is raised here.
+            raises stops the map and is raised here, as is why its result cannot be sent.
         items : iterable
             Picklable items; read as they are needed.
         prepare : callable
@@ -158,7 +160,7 @@ class _Crew(Generic[State, Item, Value]):
 @dataclass(frozen=True, eq=False)
 class _Answer:
     value: Any
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,13 +264,20 @@ def _serve(
 
 
 def _answer(state: Any, lane: Connection) -> None:
-    while True:
-        try:
-            work, item = lane.recv()
-        except EOFError:
-            return
-        try:
-            answer = _Answer(with_retries(work, state, item))
-        except Exception as error:  # noqa: BLE001 - raised again in the parent
-            answer = _Answer(None, portable(error))
-        lane.send(answer)
+    """Answer until the parent closes the lane.
+
+    Closed at this end, however that comes, it is to the parent as if the process had died: the
+    process lives on, and an answer that never comes would be waited for without end.
+    """
+    with lane, contextlib.suppress(EOFError, OSError):
+        while True:
+            lane.send_bytes(_answered(state, lane.recv_bytes()))
+
+
+def _answered(state: Any, question: bytes) -> memoryview:
+    """Return the pickled answer: a result, or what was raised by unpickling, work or pickling."""
+    try:
+        work, item = ForkingPickler.loads(question)
+        return ForkingPickler.dumps(_Answer(with_retries(work, state, item)))
+    except BaseException as error:  # noqa: BLE001 - SystemExit too is raised again in the parent
+        return ForkingPickler.dumps(_Answer(None, portable(error)))

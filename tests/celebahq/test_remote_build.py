@@ -108,6 +108,7 @@ def test_a_storage_that_goes_away_stops_the_build_and_blames_no_photograph(
     settings = _settings(f"{bucket}/wild", f"{bucket}/hq.zip")
     with pytest.raises(SetupError, match=r"original\.jpg: the storage does not answer"):
         build_dataset(settings, mode="quiet")
+    assert s3.waiting[0][2] == [98]  # no more requests than the attempts
     s3.waiting.clear()
     assert build_dataset(settings, mode="quiet").kept == 2
     assert len(open_source(f"{bucket}/hq.zip")) == 2

@@ -1,37 +1,14 @@
 """What failed for a passing reason is tried again; what did not is not."""
 
-import errno
 from pathlib import Path
 
 import engine_work as jobs
 import pytest
 
-from pgan_toolkit.engines import is_transient, ordered_map
+from pgan_toolkit.engines import ordered_map
 from pgan_toolkit.engines.batches import with_retries
-from pgan_toolkit.errors import DataError
-
-
-def _caused(cause: Exception) -> Exception:
-    error = DataError("a.jpg: cannot be read")
-    error.__cause__ = cause
-    return error
-
-
-@pytest.mark.parametrize(
-    ("error", "passing"),
-    [
-        (ConnectionResetError(), True),
-        (TimeoutError(), True),
-        (_caused(OSError(errno.ESTALE, "stale")), True),
-        (_caused(_caused(BrokenPipeError())), True),
-        (_caused(FileNotFoundError(errno.ENOENT, "none")), False),
-        (_caused(OSError(errno.EIO, "bad sector")), False),
-        (OSError(errno.ENOSPC, "full"), False),
-        (DataError("not a picture"), False),
-    ],
-)
-def test_networks_pass_and_files_stay_as_they_are(error: Exception, passing: bool) -> None:
-    assert is_transient(error) is passing
+from pgan_toolkit.errors import SetupError
+from pgan_toolkit.storage.remote.retrying import RetryPolicy, retried
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -57,3 +34,23 @@ def test_the_pauses_grow_and_the_last_error_is_raised(monkeypatch: pytest.Monkey
     with pytest.raises(TimeoutError, match="item 5, try 4"):
         with_retries(unreachable, 0, 5)
     assert slept == [0.5, 2.0, 8.0]
+
+
+def test_what_a_storage_was_asked_for_in_vain_is_not_asked_for_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    requests: list[int] = []
+
+    def refused() -> None:
+        requests.append(1)
+        raise ConnectionRefusedError("nobody is there")
+
+    def read(state: int, item: int) -> None:
+        retried(refused, url="s3://b/x", policy=RetryPolicy(attempts=3, first_wait_s=0.0))
+
+    with pytest.raises(SetupError, match=r"s3://b/x: .*nobody is there.*3 attempts"):
+        with_retries(read, 0, 5)
+    assert len(requests) == 3
+    assert slept == [0.0, 0.0]

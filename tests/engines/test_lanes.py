@@ -2,15 +2,20 @@
 
 import contextlib
 import os
+import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from pgan_toolkit.engines import LaneEngine
+from pgan_toolkit.engines import Engine, LaneEngine, LocalEngine
 from pgan_toolkit.errors import DataError, SetupError
+
+BOUNDED = pytest.mark.timeout(120, method="thread")
+"""Of tests that wait for ever where an answer does not come: a signal cannot end that wait."""
 
 
 class _Shared:
@@ -83,6 +88,99 @@ def test_what_an_item_raises_is_raised_in_its_place() -> None:
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(DataError, match="item 2"):
         next(results)
+
+
+class _Unsendable:
+    """Raises when it is pickled; told about, it raises again."""
+
+    def __reduce__(self) -> str:
+        raise MemoryError("no room for the pickle")
+
+
+class _Unreadable:
+    """Raises when it is made again from its pickle."""
+
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
+        return _refuse, ("this item cannot be read here",)
+
+
+class _Untellable(Exception):
+    """Can neither be sent nor be told in words."""
+
+    def __reduce__(self) -> str:
+        raise TypeError("not to be sent")
+
+    def __str__(self) -> str:
+        raise TypeError("not to be told")
+
+
+def _refuse(text: str) -> object:
+    raise DataError(text)
+
+
+def _lambda_at_3(state: object, item: int) -> object:
+    return (lambda: item) if item == 3 else item
+
+
+def _unsendable_at_3(state: object, item: int) -> object:
+    return _Unsendable() if item == 3 else item
+
+
+def _ends_at_3(state: object, item: int) -> object:
+    return sys.exit("no more") if item == 3 else item
+
+
+def _untellable_at_3(state: object, item: int) -> int:
+    if item == 3:
+        raise _Untellable
+    return item
+
+
+def _first(state: object, item: tuple[int, object]) -> int:
+    return item[0]
+
+
+@BOUNDED
+@pytest.mark.parametrize("engine", [LaneEngine([{}], threads=2), LocalEngine(2)])
+@pytest.mark.parametrize(
+    ("work", "kind", "said"),
+    [
+        (_lambda_at_3, AttributeError, "lambda"),
+        (_unsendable_at_3, MemoryError, "no room for the pickle"),
+        (_ends_at_3, SystemExit, "no more"),
+    ],
+)
+def test_a_result_that_cannot_be_sent_is_an_error_in_its_place_by_every_engine(
+    engine: Engine,
+    work: Callable[[object, int], object],
+    kind: type[BaseException],
+    said: str,
+) -> None:
+    results = engine.map(work, range(9), prepare=object, on_lost=_lost)
+    with contextlib.closing(results):
+        assert [next(results) for _ in range(3)] == [0, 1, 2]
+        with pytest.raises(kind, match=said):
+            next(results)
+
+
+@BOUNDED
+def test_an_item_that_cannot_be_read_by_the_process_is_an_error_in_its_place() -> None:
+    items = [(0, 0), (1, 1), (2, _Unreadable()), (3, 3)]
+    results = LaneEngine([{}], threads=2).map(_first, items, prepare=object, on_lost=_lost_first)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(DataError, match="this item cannot be read here"):
+        next(results)
+
+
+def _lost_first(item: tuple[int, object]) -> int:
+    return -item[0]
+
+
+@BOUNDED
+def test_an_item_of_which_nothing_can_be_told_is_lost_as_one_that_kills_its_process() -> None:
+    engine = LaneEngine([{}], threads=2)
+    found = list(engine.map(_untellable_at_3, range(6), prepare=object, on_lost=_lost))
+    assert found == [0, 1, 2, -3, 4, 5]
 
 
 def test_what_preparing_raises_is_raised() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from pgan_toolkit.errors import DataError, SetupError
 from pgan_toolkit.storage.remote import retrying
-from pgan_toolkit.storage.remote.retrying import RetryPolicy, is_transient, retried
+from pgan_toolkit.storage.remote.retrying import RetryPolicy, retried
+from pgan_toolkit.transience import RetriesExhausted
 
 QUICK = RetryPolicy(attempts=4, first_wait_s=0.0)
 
@@ -46,7 +47,6 @@ def test_what_may_pass_is_tried_again(error: Exception) -> None:
             raise error
         return "done"
 
-    assert is_transient(error)
     assert retried(work, url="s3://b/x", policy=QUICK) == "done"
     assert len(tries) == QUICK.attempts
 
@@ -76,6 +76,7 @@ def test_what_will_not_pass_is_told_at_once(
     assert len(tries) == 1
     assert "s3://b/x" in str(told.value)
     assert "hunter2" not in str(told.value)
+    assert not isinstance(told.value, RetriesExhausted)
 
 
 def test_the_attempts_are_bounded_and_the_url_is_named() -> None:
@@ -85,7 +86,7 @@ def test_the_attempts_are_bounded_and_the_url_is_named() -> None:
         tries.append(1)
         raise _throttled()
 
-    with pytest.raises(SetupError, match=r"s3://b/x: .*reduce your request.*503.*4 attempts"):
+    with pytest.raises(RetriesExhausted, match=r"s3://b/x: .*reduce your request.*503.*4 attempts"):
         retried(work, url="s3://b/x", policy=QUICK)
     assert len(tries) == 4
 

@@ -3,15 +3,22 @@
 import errno
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from pgan_toolkit.errors import DataError, PganError, SetupError
 from pgan_toolkit.storage.remote.urls import redacted
+from pgan_toolkit.transience import (
+    RetriesExhausted,
+    causes,
+    class_names,
+    is_transient,
+    status_of,
+)
 from pgan_toolkit.wording import counted
 
-__all__ = ["POLICY", "RetryPolicy", "is_transient", "retried", "status_of"]
+__all__ = ["POLICY", "RetryPolicy", "retried"]
 
 Value = TypeVar("Value")
 
@@ -47,27 +54,12 @@ class RetryPolicy:
 
 POLICY = RetryPolicy()
 
-_TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
-_TRANSIENT_ERRNO = frozenset(
-    {errno.EBUSY, errno.ETIMEDOUT, errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE}
-    | {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, getattr(errno, "EREMOTEIO", -1)}
-)
-_TRANSIENT_NAMES = frozenset(
-    # aiohttp; botocore; urllib3 and requests; httpx
-    {"ClientConnectionError", "ClientPayloadError", "ServerTimeoutError", "HTTPClientError"}
-    | {"ConnectionError", "TimeoutError"}  # Python's own too
-    | {"ResponseStreamingError", "IncompleteReadError", "IncompleteRead", "ProtocolError"}
-    | {"Timeout", "TransportError", "FSTimeoutError", "ChecksumError"}
-)
-"""Classes, by name: no package of a storage is imported to tell them."""
 _NO_CREDENTIALS = frozenset(
     {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
     | {"ProfileNotFound", "TokenRetrievalError", "DefaultCredentialsError", "RefreshError"}
     | {"LocalTokenNotFoundError", "GatedRepoError", "PermissionError"}
 )
 _DENIED = frozenset({401, 403})
-_STATUS = ("response", "status", "code")
-"""Where errors tell the status, in turn: aiohttp warns of those that look at its `code`."""
 
 
 def retried(work: Callable[[], Value], *, url: str, policy: RetryPolicy | None = None) -> Value:
@@ -89,7 +81,9 @@ def retried(work: Callable[[], Value], *, url: str, policy: RetryPolicy | None =
     DataError
         The object was replaced while it was read.
     SetupError
-        Access is denied, or the storage cannot be reached, or does not answer after all attempts.
+        Access is denied, or the storage cannot be used.
+    RetriesExhausted
+        A SetupError: the storage cannot be reached, or does not answer, after all attempts.
     """
     policy = policy or POLICY
     start = time.monotonic()
@@ -105,40 +99,14 @@ def retried(work: Callable[[], Value], *, url: str, policy: RetryPolicy | None =
         if attempt + 1 < policy.attempts:
             time.sleep(policy.wait_s(attempt))
     tried = f"{counted(policy.attempts, 'attempt')} in {time.monotonic() - start:.0f} s"
-    raise SetupError(
+    raise RetriesExhausted(
         f"{url}: the storage does not answer as it should ({_reason(last)}), {tried}; see that it "
         "is there and has room for as many requests, and run the same command again"
     ) from last
 
 
-def is_transient(error: BaseException) -> bool:
-    """Whether a failed request may succeed when it is repeated: throttling, a timeout, a break."""
-    # By name first: aiohttp gives an answer that was cut short the status of a bad request.
-    if any(not _TRANSIENT_NAMES.isdisjoint(_names(each)) for each in _chain(error)):
-        return True
-    status = status_of(error)
-    if status is not None:
-        return status in _TRANSIENT_STATUS
-    return any(
-        isinstance(each, OSError) and each.errno in _TRANSIENT_ERRNO for each in _chain(error)
-    )
-
-
-def status_of(error: BaseException) -> int | None:
-    """Return the HTTP status that an error, or what caused it, tells of."""
-    for each in _chain(error):
-        for name in _STATUS:
-            found = getattr(each, name, None)
-            if isinstance(found, dict):  # botocore's response
-                found = found.get("ResponseMetadata", {}).get("HTTPStatusCode")
-            value = getattr(found, "status_code", found)
-            if isinstance(value, int) and 100 <= value < 600:
-                return value
-    return None
-
-
 def _told(error: Exception, url: str) -> Exception:
-    names = {name for each in _chain(error) for name in _names(each)}
+    names = {name for each in causes(error) for name in class_names(each)}
     if isinstance(error, FileNotFoundError) or status_of(error) == 404:
         return FileNotFoundError(errno.ENOENT, "there is no such object", url)
     if "FileExpired" in names or status_of(error) == 412:
@@ -155,17 +123,3 @@ def _reason(error: BaseException) -> str:
     status = status_of(error)
     text = " ".join(redacted(str(error)).split())[:200] or "no more is known"
     return f"{type(error).__name__}: {text}" + (f"; HTTP {status}" if status else "")
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it was raised from."""
-    seen: set[int] = set()
-    each: BaseException | None = error
-    while each is not None and id(each) not in seen:
-        seen.add(id(each))
-        yield each
-        each = each.__cause__
-
-
-def _names(error: BaseException) -> set[str]:
-    return {kind.__name__ for kind in type(error).__mro__}
