@@ -24,6 +24,15 @@ def test_a_run_says_where_its_weights_are_and_how_good(tmp_path: Path, mnist: Pa
     assert "holds a run already" in again.err
 
 
+def test_a_learning_rate_that_is_too_high_is_named(tmp_path: Path, mnist: Path) -> None:
+    words = ("train-digits", "--data", mnist, "--out", tmp_path / "run", "--epochs", 1)
+    more = ("--minibatch-size", 4, "--validation", 8, "--device", "cpu", "--learning-rate", 1e12)
+    outcome = run_main(*words, *more)
+    assert outcome.code == 3
+    assert "with --learning-rate 1e+12: begin another run with a lower one" in outcome.err
+    assert not (tmp_path / "run" / "digits.safetensors").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [

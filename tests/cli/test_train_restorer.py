@@ -15,8 +15,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _train(*words: object):
-    return run_main("train-restorer", *words, "--preset", "smoke", "--steps", 2)
+def _train(*words: object, steps: int = 2):
+    return run_main("train-restorer", *words, "--preset", "smoke", "--steps", steps)
 
 
 @pytest.mark.parametrize("task", ["jpeg", "superres"])
@@ -32,10 +32,26 @@ def test_the_two_stages_of_superres(tmp_path: Path, pictures: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     assert _train("superres", "--data", pictures, "--out", first).code == 0
     begun = (second, "--adversarial", "--init", first / "weights.safetensors")
-    assert _train("superres", "--data", pictures, "--out", *begun).code == 0
-    again = _train("superres", "--data", pictures, "--out", *begun, "--resume", "--quiet")
+    # The discriminator learns alone for 5 steps, the net in the one after them.
+    assert _train("superres", "--data", pictures, "--out", *begun, steps=6).code == 0
+    assert '"adversarial"' in (second / "log.jsonl").read_text()
+    words = ("superres", "--data", pictures, "--out", *begun, "--resume", "--quiet")
+    again = _train(*words, steps=6)
     assert again.code == 0
     assert again.out == again.err == ""
+
+
+def test_weights_in_the_runs_folder_are_not_begun_from(tmp_path: Path, pictures: Path) -> None:
+    out = tmp_path / "run"
+    words = ("superres", "--data", pictures, "--out", out)
+    assert _train(*words).code == 0
+    weights = (out / "weights.safetensors").read_bytes()
+    (out / "checkpoint.safetensors").unlink()
+    for more in ((), ("--init", out / "weights.safetensors")):
+        outcome = _train(*words, *more)
+        assert outcome.code == 2
+        assert "the run would overwrite it" in outcome.err
+    assert (out / "weights.safetensors").read_bytes() == weights
 
 
 def test_both_nets_jointly(tmp_path: Path, pictures: Path) -> None:
@@ -80,6 +96,7 @@ def test_options_take_the_place_of_the_presets(tmp_path: Path, pictures: Path) -
         (("superres", "--learning-rate", "nan"), 2, "learning_rate"),
         (("superres", "--crop-px", 0), 2, "16 or more"),
         (("jpeg", "--adversarial"), 2, "no such stage"),
+        (("superres", "--adversarial", "--steps", 5), 2, "steps=5: expected more than alone_steps"),
         (("jpeg", "--real-share", 0.5), 2, "--real-share is for superres"),
         (("jpeg", "--behind", "x.safetensors"), 2, "--behind is for superres"),
         (("superres", "--behind", "x.safetensors"), 3, "x.safetensors"),

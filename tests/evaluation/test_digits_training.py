@@ -10,7 +10,7 @@ import pytest
 import torch
 from mnist_files import write_mnist
 
-from pgan_toolkit.errors import DataError, Interrupted, UsageError
+from pgan_toolkit.errors import DataError, Interrupted, SetupError, UsageError
 from pgan_toolkit.evaluation.digits import (
     DigitTraining,
     TrainedDigits,
@@ -22,7 +22,8 @@ from pgan_toolkit.evaluation.digits import (
 from pgan_toolkit.evaluation.digits.distortion import Distortion, distort
 from pgan_toolkit.evaluation.digits.training import count_errors, learning_rate_at
 from pgan_toolkit.metrics.networks.digits import DigitNetConfig
-from pgan_toolkit.runs import save_checkpoint
+from pgan_toolkit.runs import CheckpointKind, read_state, save_checkpoint
+from pgan_toolkit.storage import lock_file
 
 NOTHING = Distortion(rotation_deg=0, scale=0, shear=0, shift_px=0, elastic_px=0)
 SMALL = DigitTraining(
@@ -65,6 +66,7 @@ def test_a_run_learns_and_says_so(tmp_path: Path, mnist: Path) -> None:
     assert (last["test_images"], last["test_errors"]) == (40, trained.test_errors)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "digits.safetensors",
+        "lock",
         "log.jsonl",
     ]
 
@@ -137,6 +139,67 @@ def test_a_run_is_not_overwritten(tmp_path: Path, mnist: Path) -> None:
     with pytest.raises(UsageError, match="holds a run already"):
         _train(SMALL, mnist, tmp_path)
     assert (tmp_path / "log.jsonl").read_text() == "kept"
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path, mnist: Path) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    with (
+        lock_file(out / "lock", work="training"),
+        pytest.raises(SetupError, match="another training"),
+    ):
+        _train(SMALL, mnist, out)
+    assert [path.name for path in out.iterdir()] == ["lock"]
+
+
+def test_a_file_is_no_folder_for_a_run(tmp_path: Path, mnist: Path) -> None:
+    (tmp_path / "run").write_text("kept")
+    with pytest.raises(UsageError, match=f"{tmp_path / 'run'}: is a file; name a folder"):
+        _train(SMALL, mnist, tmp_path / "run")
+
+
+def test_a_loss_that_is_no_number_stops_the_run_at_once(
+    tmp_path: Path, mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wild, out, steps = replace(SMALL, learning_rate=1e12), tmp_path / "run", list[int]()
+
+    def counted(step: int, count: int, *, highest: float) -> float:
+        steps.append(step)
+        return learning_rate_at(step, count, highest=highest)
+
+    monkeypatch.setattr(training, "learning_rate_at", counted)
+    told = r"the loss of step (\d+) is (nan|inf), with --learning-rate 1e\+12: begin another run"
+    with pytest.raises(DataError, match=told) as raised:
+        _train(wild, mnist, out)
+    assert f"of step {len(steps)} is" in str(raised.value)
+    assert len(steps) < 8  # the first epoch is not done to its end
+    assert not (out / "digits.safetensors").exists()
+    assert "NaN" not in (out / "log.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("value", "epochs_kept"),
+    [(math.nan, 0), (1e5, 1)],  # this one is too large as it is stored
+)
+def test_weights_that_are_no_numbers_are_not_written(
+    tmp_path: Path, mnist: Path, monkeypatch: pytest.MonkeyPatch, value: float, epochs_kept: int
+) -> None:
+    """Of the mean, which no loss shows."""
+    follow = training._Run._follow
+
+    def spoilt(run: training._Run, step: int) -> None:
+        follow(run, step)
+        next(run.average.parameters()).fill_(value)
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        patched.setattr(training._Run, "_follow", spoilt)
+        with pytest.raises(DataError, match=r"the tensor \S+ has values .* --learning-rate 0\.1"):
+            _train(replace(SMALL, epochs=1), mnist, out)
+    assert not (out / "digits.safetensors").exists()
+    assert (out / "log.jsonl").read_text().count('"epoch"') == epochs_kept
+    kind = CheckpointKind("pgan-toolkit digits checkpoint", 1)
+    assert read_state(out / "checkpoint.safetensors", kind=kind)["epochs_done"] == epochs_kept
 
 
 def test_a_run_needs_digits_and_room_to_train(tmp_path: Path, mnist: Path) -> None:

@@ -1,11 +1,11 @@
 """Training of the classifier of digits."""
 
 import json
+import math
 import time
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass
-from math import cos, pi
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from pgan_toolkit import __version__
 from pgan_toolkit.devices import find_device, has_bfloat16, mixed_precision
 from pgan_toolkit.digests import bytes_digest
-from pgan_toolkit.errors import Interrupted, UsageError
+from pgan_toolkit.errors import DataError, Interrupted, UsageError
 from pgan_toolkit.evaluation.digits.data import Digits, load_mnist
 from pgan_toolkit.evaluation.digits.distortion import distort
 from pgan_toolkit.evaluation.digits.settings import DigitTraining
@@ -26,7 +26,7 @@ from pgan_toolkit.metrics.networks.digits import DigitClassifier, DigitNet, as_i
 from pgan_toolkit.progress import Progress, ProgressMode
 from pgan_toolkit.randomness import generator
 from pgan_toolkit.runs import CheckpointKind, StopRequests, load_checkpoint, save_checkpoint
-from pgan_toolkit.storage import atomic_write_bytes
+from pgan_toolkit.storage import atomic_write_bytes, lock_file
 
 __all__ = ["TrainedDigits", "count_errors", "learning_rate_at", "train_digits"]
 
@@ -90,10 +90,13 @@ def train_digits(
     Raises
     ------
     UsageError
-        `out` holds a run and `resume` is not set, or the reverse; the run is another one; or no
-        digits are left to train on.
+        `out` holds a run and `resume` is not set, or the reverse; the run is another one; `out` is
+        a file; or no digits are left to train on.
     DataError
-        MNIST's files or the checkpoint are missing or damaged.
+        MNIST's files or the checkpoint are missing or damaged; or the loss or the weights are no
+        numbers any more, because the learning rate is too high.
+    SetupError
+        There is no such device, or another process trains in `out`.
     Interrupted
         By the user; what was learned in whole epochs is kept.
     """
@@ -108,20 +111,13 @@ def train_digits(
             f"to train on; expected at least a minibatch of {settings.minibatch_size}"
         )
     run = _Run(settings, Digits(train.images[:kept], train.labels[:kept]), place)
-    if resume:
-        run.load(folder.checkpoint)
-    else:
-        run.save(folder.checkpoint)
-    log = _Log(folder.log, epochs=run.epochs_done)
-    if log.empty:
-        log.append(settings=asdict(settings), device=str(place), bfloat16=has_bfloat16(place))
-    _train(run, Digits(train.images[kept:], train.labels[kept:]), log, folder, mode=mode)
-    save_classifier(folder.weights, run.average, training=_described(settings))
-    errors = count_errors(load_classifier(folder.weights, device=place), test)
-    hours = round(run.seconds / 3600, 3)
-    log.append(test_images=len(test), test_errors=errors, hours=hours)
-    folder.checkpoint.unlink()
-    return TrainedDigits(folder.weights, len(test), errors)
+    validation = Digits(train.images[kept:], train.labels[kept:])
+    out.mkdir(parents=True, exist_ok=True)
+    with lock_file(folder.lock, work="training"):
+        folder.check(resume=resume)
+        log = _begin(run, folder, resume=resume)
+        _train(run, validation, log, folder, mode=mode)
+        return _finish(run, test, log, folder)
 
 
 def count_errors(classifier: DigitClassifier, digits: Digits) -> int:
@@ -135,7 +131,7 @@ def learning_rate_at(step: int, steps: int, *, highest: float) -> float:
     rise = max(round(_RISE * steps), 1)
     if step < rise:
         return highest * (step + 1) / rise
-    return highest * (1 + cos(pi * (step - rise) / max(steps - rise, 1))) / 2
+    return highest * (1 + math.cos(math.pi * (step - rise) / max(steps - rise, 1))) / 2
 
 
 @dataclass(frozen=True)
@@ -156,8 +152,14 @@ class _Folder:
     def checkpoint(self) -> Path:
         return self.path / "checkpoint.safetensors"
 
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
     def check(self, *, resume: bool) -> None:
         """Raise UsageError where there is a run and none is expected, or the reverse."""
+        if self.path.exists() and not self.path.is_dir():
+            raise UsageError(f"{self.path}: is a file; name a folder, or what shall become one")
         stopped = self.checkpoint.exists()
         if resume and not stopped:
             what = "a finished run" if self.weights.exists() else "no run"
@@ -241,11 +243,28 @@ class _Run:
             logits = self.network.train()(digits)
         labels = self._labels[chosen].to(self.device)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=settings.label_smoothing)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise self._diverged(f"the loss of step {step + 1:,} is {value}")
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self._follow(step)
-        return float(loss.detach())
+        return value
+
+    def require_finite(self, network: DigitNet, *, dtype: torch.dtype = torch.float32) -> None:
+        """Raise DataError where weights are no numbers, or too large for a type."""
+        for name, value in network.state_dict().items():
+            if value.is_floating_point() and not value.to(dtype).isfinite().all():
+                raise self._diverged(
+                    f"the tensor {name} has values that are infinite or no numbers"
+                )
+
+    def _diverged(self, what: str) -> DataError:
+        return DataError(
+            f"{what}, with --learning-rate {self.settings.learning_rate:g}: begin another run with "
+            "a lower one, in another folder"
+        )
 
     @torch.no_grad()
     def _follow(self, step: int) -> None:
@@ -262,6 +281,30 @@ def _new_network(settings: DigitTraining) -> DigitNet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         return DigitNet(settings.network, dropout=settings.dropout)
+
+
+def _begin(run: _Run, folder: _Folder, *, resume: bool) -> "_Log":
+    """Take over the state of a stopped run, or write that of a new one; open its log."""
+    if resume:
+        run.load(folder.checkpoint)
+    else:
+        run.save(folder.checkpoint)
+    log = _Log(folder.log, epochs=run.epochs_done)
+    if log.empty:
+        settings, bfloat16 = asdict(run.settings), has_bfloat16(run.device)
+        log.append(settings=settings, device=str(run.device), bfloat16=bfloat16)
+    return log
+
+
+def _finish(run: _Run, test: Digits, log: "_Log", folder: _Folder) -> TrainedDigits:
+    """Write the weights, and judge what the file holds."""
+    run.require_finite(run.average, dtype=torch.float16)  # as they are stored
+    save_classifier(folder.weights, run.average, training=_described(run.settings))
+    errors = count_errors(load_classifier(folder.weights, device=run.device), test)
+    hours = round(run.seconds / 3600, 3)
+    log.append(test_images=len(test), test_errors=errors, hours=hours)
+    folder.checkpoint.unlink()
+    return TrainedDigits(folder.weights, len(test), errors)
 
 
 def _train(
@@ -286,6 +329,8 @@ def _train(
                         f"interrupted; {run.epochs_done} of {settings.epochs} epochs are kept, and "
                         "the same command with --resume goes on after them"
                     )
+            for network in (run.network, run.average):
+                run.require_finite(network)
             row: dict[str, Any] = {"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 5)}
             if len(validation):
                 judged = DigitClassifier(run.average, identity="", device=run.device)
@@ -312,5 +357,5 @@ class _Log:
         return not self._lines
 
     def append(self, **row: object) -> None:
-        self._lines.append(json.dumps(row) + "\n")
+        self._lines.append(json.dumps(row, allow_nan=False) + "\n")
         atomic_write_bytes(self.path, "".join(self._lines).encode())

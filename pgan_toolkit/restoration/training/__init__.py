@@ -1,6 +1,7 @@
 """Training of the restoration networks: pictures, degradation, stages, checkpoints, the run."""
 
 from pgan_toolkit.restoration.training.degradation import JpegDegradation, SuperresDegradation
+from pgan_toolkit.restoration.training.folder import RestorerFolder
 from pgan_toolkit.restoration.training.settings import (
     PRESETS,
     AdversarialSettings,
@@ -8,7 +9,7 @@ from pgan_toolkit.restoration.training.settings import (
     TrainingSettings,
     preset,
 )
-from pgan_toolkit.restoration.training.trainer import RestorerFolder, train_restorer
+from pgan_toolkit.restoration.training.trainer import train_restorer
 
 __all__ = [
     "PRESETS",

@@ -35,7 +35,8 @@ class AdversarialSettings:
     adversarial_weight : float
         Of the hinge loss.
     alone_steps : int
-        Steps in which the discriminator learns alone, before the network's first.
+        Steps in which the discriminator learns alone, before the network's first; a run must have
+        more.
     blend : float
         Share of this stage in the weights that a run gives, 0 to 1; the rest is of those that it
         began from (network interpolation, Wang et al., ESRGAN, 2018): less of it, fewer invented
@@ -117,6 +118,11 @@ class TrainingSettings:
     behind : Path | None
         Weights of a JPEG net that a superres net stands behind in use: what it gets in training
         goes through that one first.
+
+    Raises
+    ------
+    UsageError
+        A value is out of its range, or does not go with another.
     """
 
     task: Task
@@ -147,13 +153,7 @@ class TrainingSettings:
             raise UsageError(
                 f"crop_px={self.crop_px}: expected a multiple of {scale}, {least} or more"
             )
-        if self.behind is not None and self.task == "jpeg":
-            raise UsageError("--behind is for superres; the JPEG net comes first")
-        if self.joint is not None and (self.behind is None or self.adversarial is not None):
-            raise UsageError(
-                "--jointly lets the JPEG net of --behind learn for fidelity: name one, and leave "
-                "--adversarial for the run after it"
-            )
+        self._check_stage()
         if not 0 < self.reduced_to <= 1:
             raise UsageError(f"reduced_to={self.reduced_to}: expected above 0, at most 1")
         if not 0 < self.floor_levels < math.inf:
@@ -163,6 +163,22 @@ class TrainingSettings:
                 raise UsageError(f"{name}={getattr(self, name)}: expected 1 or more")
         if not 0 < self.learning_rate < math.inf:
             raise UsageError(f"learning_rate={self.learning_rate}: expected a number above 0")
+
+    def _check_stage(self) -> None:
+        """See that what learns, and against what, goes together."""
+        if self.behind is not None and self.task == "jpeg":
+            raise UsageError("--behind is for superres; the JPEG net comes first")
+        if self.joint is not None and (self.behind is None or self.adversarial is not None):
+            raise UsageError(
+                "--jointly lets the JPEG net of --behind learn for fidelity: name one, and leave "
+                "--adversarial for the run after it"
+            )
+        if self.adversarial is not None and self.steps <= self.adversarial.alone_steps:
+            raise UsageError(
+                f"steps={self.steps}: expected more than "
+                f"alone_steps={self.adversarial.alone_steps}, in which the discriminator learns "
+                "alone; add --steps"
+            )
 
 
 PRESETS = ("smoke", "cpu", "gpu")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from torch import Tensor
 from pgan_toolkit import __version__
 from pgan_toolkit.arrays import Image
 from pgan_toolkit.devices import find_device, has_bfloat16, mixed_precision
-from pgan_toolkit.errors import DataError, Interrupted, UsageError
+from pgan_toolkit.errors import DataError, Interrupted
 from pgan_toolkit.imaging import encode_png
 from pgan_toolkit.progress import Progress, ProgressMode
+from pgan_toolkit.restoration.training.folder import RestorerFolder, check_folder
 from pgan_toolkit.restoration.training.loading import Minibatch, minibatches, stacked
 from pgan_toolkit.restoration.training.pictures import CropPairs
 from pgan_toolkit.restoration.training.settings import JointSettings, TrainingSettings
@@ -38,60 +39,14 @@ from pgan_toolkit.runs import (
 )
 from pgan_toolkit.storage import Place, StoredSource, atomic_write_bytes, lock_file, open_source
 
-__all__ = ["RestorerFolder", "train_restorer"]
+__all__ = ["train_restorer"]
 
 _KIND = CheckpointKind("pgan-toolkit restoration checkpoint", version=1)
 _SAVE_EVERY = 500  # steps between two checkpoints
 _LOG_EVERY = 50
 _FIXED_CROPS = 16  # that the log's PSNR and the sample pictures are of
 _SHOWN = 6
-
-
-@dataclass(frozen=True)
-class RestorerFolder:
-    """Where a run keeps what it makes.
-
-    Attributes
-    ----------
-    path : Path
-        The folder.
-    """
-
-    path: Path
-
-    @property
-    def weights(self) -> Path:
-        """What the run gives, as `load_network` reads it."""
-        return self.path / "weights.safetensors"
-
-    @property
-    def jpeg_weights(self) -> Path:
-        """Of the JPEG net that learned jointly with an enlarging one."""
-        return self.path / "jpeg.safetensors"
-
-    @property
-    def checkpoint(self) -> Path:
-        """All that is needed to go on."""
-        return self.path / "checkpoint.safetensors"
-
-    @property
-    def settings(self) -> Path:
-        """Settings and data of the run."""
-        return self.path / "settings.json"
-
-    @property
-    def log(self) -> Path:
-        """One JSON object a line."""
-        return self.path / "log.jsonl"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the run that is at work."""
-        return self.path / "lock"
-
-    def sample(self, step: int) -> Path:
-        """Given, restored and clean crops after so many steps."""
-        return self.path / "samples" / f"step-{step:07d}.png"
+_BY_DIGEST = ("init", "behind")  # settings that name a file, whose contents count
 
 
 def train_restorer(
@@ -134,23 +89,25 @@ def train_restorer(
     Raises
     ------
     UsageError
-        `out` holds a run and `resume` is not set, or the reverse; or it is no folder.
+        `out` holds a run and `resume` is not set, or the reverse; it is no folder; or it has
+        weights that a new run would overwrite, or that `settings` name as `init` or `behind`.
     DataError
-        Pictures, weights or checkpoint cannot be used, or the loss is no number any more.
+        Pictures, weights or checkpoint cannot be used, the checkpoint is of other settings, or
+        the loss is no number any more.
     SetupError
         There is no such device, or TensorBoard is asked for and not installed.
     Interrupted
         By the user; the state has been saved.
     """
     folder, source = RestorerFolder(out), open_source(data)
-    _check_folder(folder, resume=resume)
+    check_folder(folder, settings, resume=resume)
     place = find_device(device)
     stage = make_stage(settings, device=place)
     described = _describe(settings, source)
     run = _Run(settings, stage, folder, described, place, source, tensorboard=tensorboard)
     out.mkdir(parents=True, exist_ok=True)
     with lock_file(folder.lock, work="training"):
-        _check_folder(folder, resume=resume)
+        check_folder(folder, settings, resume=resume)
         done = _resume(folder.checkpoint, stage, described) if resume else 0
         atomic_write_bytes(folder.settings, _recorded(described, data=data, device=place))
         run.go_on(done, mode=mode)
@@ -196,14 +153,14 @@ class _Run:
                 done += 1
                 bar.advance()
                 self._report(done, log)
-                if stop.received:
+                if stop.received and done < settings.steps:
                     self._save(done)
                     raise Interrupted(
                         f"interrupted after {done:,} steps; "
                         "the same command with --resume goes on there"
                     )
-        # A finished run may have been killed between its checkpoint and its weights.
-        self._save_results()
+            # A finished run may have been killed between its checkpoint and its weights.
+            self._save_results()
 
     def _next(
         self, batches: Iterator[tuple[Minibatch, ...]], done: int
@@ -261,25 +218,40 @@ class _Run:
         return float((-10 * mse.log10()).mean())
 
 
-def _check_folder(folder: RestorerFolder, *, resume: bool) -> None:
-    if folder.path.exists() and not folder.path.is_dir():
-        raise UsageError(f"{folder.path}: is a file; name a folder, or what shall become one")
-    there = folder.checkpoint.is_file()
-    if resume and not there:
-        raise UsageError(f"{folder.path}: there is no run to resume; leave --resume out")
-    if there and not resume:
-        raise UsageError(f"{folder.path}: holds a run; add --resume, or name another folder")
-
-
 def _resume(checkpoint: Path, stage: Stage, described: str) -> int:
     """Go back to where the run was, if it was this one, and return the steps done."""
-    settings = read_state(checkpoint, kind=_KIND).get("settings")
-    if settings != described:
+    changes = _changes(_settings_in(checkpoint), json.loads(described))
+    if changes:
         raise DataError(
-            f"{checkpoint}: was made with other settings ({settings}); "
-            "resume with those, or begin a new run"
+            f"{checkpoint}: was made with other settings ({'; '.join(changes)}); "
+            "resume with those, or begin a new run in another folder"
         )
     return int(load_checkpoint(checkpoint, stage.parts(), kind=_KIND)["step"])
+
+
+def _settings_in(checkpoint: Path) -> dict[str, Any]:
+    """What `_describe` said when the checkpoint was made."""
+    text = read_state(checkpoint, kind=_KIND).get("settings")
+    try:
+        return dict(json.loads(text))  # type: ignore[arg-type]
+    except (RecursionError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{checkpoint}: its settings are {text!r:.80}; expected a JSON object: begin a new run "
+            "in another folder"
+        ) from error
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any], *, within: str = "") -> list[str]:
+    """Name the settings that differ, with both values: "network.maps: 8, now 12"."""
+    found = []
+    for name in sorted({*before, *now}):
+        old, new = before.get(name, "not set"), now.get(name, "not set")
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _changes(old, new, within=f"{within}{name}.")
+        elif old != new:
+            unit = " (SHA-256)" if name in _BY_DIGEST else ""
+            found.append(f"{within}{name}{unit}: {old}, now {new}")
+    return found
 
 
 def _describe(settings: TrainingSettings, source: StoredSource) -> str:
@@ -287,7 +259,7 @@ def _describe(settings: TrainingSettings, source: StoredSource) -> str:
     facts: dict[str, Any] = asdict(settings)
     facts["pictures"] = len(source)
     facts["pictures_sha256"] = pictures_digest(source)
-    for name in ("init", "behind"):
+    for name in _BY_DIGEST:
         path = getattr(settings, name)
         facts[name] = read_weights(path).sha256 if path else None
     return json.dumps(facts, sort_keys=True)

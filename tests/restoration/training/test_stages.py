@@ -113,6 +113,15 @@ def test_the_adversarial_stage_warms_its_discriminator_up_first() -> None:
     assert not torch.equal(before["last.weight"], stage.network.last.weight)
 
 
+@pytest.mark.parametrize("steps", [1, 5])
+def test_an_adversarial_run_has_more_steps_than_its_discriminator_learns_alone(steps: int) -> None:
+    settings = preset("smoke", task="superres", adversarial=True)
+    with pytest.raises(UsageError, match=rf"steps={steps}: expected more than alone_steps=5\b"):
+        replace(settings, steps=steps)
+    assert replace(settings, steps=6).steps == 6
+    assert replace(settings, adversarial=None, steps=steps).steps == steps
+
+
 def test_the_adversarial_loss_is_the_weighted_sum_of_its_terms() -> None:
     settings = preset("smoke", task="superres", adversarial=True)
     terms = settings.adversarial

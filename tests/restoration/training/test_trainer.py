@@ -1,9 +1,11 @@
 import json
+import re
 import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from safetensors.numpy import load_file
 from pgan_toolkit.digests import file_digest
 from pgan_toolkit.errors import DataError, Interrupted, SetupError, UsageError
 from pgan_toolkit.imaging import decode_image, encode_png
-from pgan_toolkit.restoration.networks import RedNet, RedNetConfig
+from pgan_toolkit.restoration.networks import RedNet, RedNetConfig, SRResNet
 from pgan_toolkit.restoration.training import (
     JointSettings,
     RestorerFolder,
@@ -90,7 +92,7 @@ def test_a_run_leaves_weights_settings_log_and_samples(tmp_path: Path, pictures:
     ("name", "call", "number"),
     [
         ("_update", 3, signal.SIGINT),
-        ("_update", 10, signal.SIGINT),  # of 3 steps after 5 alone: the discriminator's or not
+        ("_update", 8, signal.SIGINT),  # of 3 steps after 5 alone: the discriminator's or not
         ("_update", 9, signal.SIGTERM),
         ("_follow", 2, signal.SIGINT),
     ],
@@ -104,7 +106,7 @@ def test_stopped_inside_a_step_a_run_resumes_to_the_same_bytes(
     handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
     with monkeypatch.context() as patch:
         _in_the_middle_of(patch, stages, name, call, _asks_to_stop(number))
-        if call > 8 and settings is SETTINGS:  # has ended by then
+        if call >= 8 and settings is SETTINGS:  # in its last step, or has ended by then
             patch.undo()
             _in_the_middle_of(patch, stages, name, 7, _asks_to_stop(number))
         with pytest.raises(Interrupted, match=r"after \d steps; the same command with --resume"):
@@ -141,6 +143,28 @@ def _require_same(whole: RestorerFolder, parts: RestorerFolder) -> None:
     assert parts.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
     assert parts.weights.read_bytes() == whole.weights.read_bytes()
     assert parts.sample(8).read_bytes() == whole.sample(8).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "call"),
+    [
+        (stages, "_update", 8),  # the last step
+        (trainer, "encode_png", 1),  # its report
+        (trainer, "save_checkpoint", 1),
+    ],
+)
+def test_a_run_that_is_asked_to_stop_in_its_last_step_ends(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch,
+    owner: object, name: str, call: int,
+) -> None:  # fmt: skip
+    folder = RestorerFolder(tmp_path / "run")
+    handler = signal.getsignal(signal.SIGINT)
+    _in_the_middle_of(monkeypatch, owner, name, call, _asks_to_stop(signal.SIGINT))
+    assert train_restorer(SETTINGS, data=pictures, out=folder.path, mode="quiet") == folder.weights
+    assert signal.getsignal(signal.SIGINT) is handler
+    lines = [json.loads(line) for line in folder.log.read_text().splitlines()]
+    assert [row["step"] for row in lines if "psnr_db" in row] == [8]
+    assert load_network(folder.weights, task="superres").config == SETTINGS.network
 
 
 def test_a_second_signal_stops_at_once(
@@ -191,7 +215,8 @@ def test_pictures_that_have_changed_are_noticed(tmp_path: Path, pictures: Path) 
     shutil.copytree(pictures, data)
     train_restorer(SETTINGS, data=data, out=tmp_path / "run", mode="quiet")
     (data / "0.png").write_bytes(encode_png(np.zeros((48, 56, 3), np.uint8)))
-    with pytest.raises(DataError, match="other settings"):
+    told = r"other settings \(pictures_sha256: [0-9a-f]{64}, now [0-9a-f]{64}\); resume with those"
+    with pytest.raises(DataError, match=told):
         train_restorer(SETTINGS, data=data, out=tmp_path / "run", resume=True, mode="quiet")
 
 
@@ -271,14 +296,50 @@ def test_nothing_to_resume_is_an_error(tmp_path: Path, pictures: Path) -> None:
         train_restorer(SETTINGS, data=pictures, out=tmp_path / "run", resume=True, mode="quiet")
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"learning_rate": 1e-3}])
-def test_a_run_is_not_resumed_with_other_settings(
-    tmp_path: Path, pictures: Path, change: dict[str, float]
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"seed": 1}, "seed: 0, now 1"),
+        ({"learning_rate": 1e-3}, "learning_rate: 0.0005, now 0.001"),
+        (
+            {"network": replace(SETTINGS.network, maps=12), "minibatch_size": 3},
+            "minibatch_size: 2, now 3; network.maps: 8, now 12",
+        ),
+    ],
+)
+def test_a_run_is_not_resumed_with_other_settings_which_are_named(
+    tmp_path: Path, pictures: Path, change: dict[str, Any], told: str
 ) -> None:
     train_restorer(SETTINGS, data=pictures, out=tmp_path / "run", mode="quiet")
     other = replace(SETTINGS, **change)
-    with pytest.raises(DataError, match="other settings"):
+    with pytest.raises(DataError, match=rf"other settings \({re.escape(told)}\); resume"):
         train_restorer(other, data=pictures, out=tmp_path / "run", resume=True, mode="quiet")
+
+
+def test_of_initial_weights_that_have_changed_the_digests_are_told(
+    tmp_path: Path, pictures: Path
+) -> None:
+    first = train_restorer(SETTINGS, data=pictures, out=tmp_path / "first", mode="quiet")
+    before = file_digest(first)
+    begun = replace(SETTINGS, init=first)
+    train_restorer(begun, data=pictures, out=tmp_path / "second", mode="quiet")
+    save_network(first, SRResNet(SETTINGS.network), task="superres")
+    told = rf"\(init \(SHA-256\): {before}, now {file_digest(first)}\)"
+    with pytest.raises(DataError, match=told):
+        train_restorer(begun, data=pictures, out=tmp_path / "second", resume=True, mode="quiet")
+
+
+@pytest.mark.parametrize("settings", ["null", "none", "[1]"])
+def test_a_checkpoint_without_settings_is_named(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, settings: str
+) -> None:
+    folder = RestorerFolder(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "_describe", lambda *_: settings)
+        patch.setattr(trainer, "_recorded", lambda *_, **__: b"{}")
+        train_restorer(SETTINGS, data=pictures, out=folder.path, mode="quiet")
+    with pytest.raises(DataError, match=r"checkpoint\.safetensors: its settings are"):
+        train_restorer(SETTINGS, data=pictures, out=folder.path, resume=True, mode="quiet")
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path, pictures: Path) -> None:
