@@ -30,20 +30,18 @@ from pgan_toolkit.imaging.mosaic import (
     shrink_to_fit,
 )
 from pgan_toolkit.imaging.padding import Margins, feathered_pad
+from pgan_toolkit.imaging.polar import RING_COUNT, SECTOR_COUNT, ring_frequencies
 from pgan_toolkit.imaging.pyramids import laplacian_band_energies, laplacian_steps
 from pgan_toolkit.imaging.resample import Box, bicubic_resize, box_downscale, lanczos_resize
 from pgan_toolkit.imaging.spectra import (
-    RING_COUNT,
-    SECTOR_COUNT,
     RingSpectrum,
     lattice_share,
     luma,
     power_spectrum,
-    ring_frequencies,
     ring_spectrum,
     tile_band_power,
 )
-from pgan_toolkit.imaging.threads import limit_threads
+from pgan_toolkit.imaging.threads import limit_threads, threads_kept
 from pgan_toolkit.imaging.versions import pixel_library_versions
 from pgan_toolkit.imaging.warping import warp_quad
 
@@ -89,6 +87,7 @@ __all__ = [
     "stored_grey",
     "studio_luma",
     "sum_of_absolute_differences",
+    "threads_kept",
     "tile_band_power",
     "warp_quad",
 ]

@@ -45,7 +45,10 @@ _FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEB
 runs what it is given."""
 _STRIP_ROWS = 256  # of a large picture are composed at a time, so that one copy more is enough
 _SIXTEEN_BIT_COLOURS = ("RGB;16B", "RGBA;16B", "LA;16B")  # in Pillow's words
+_STEPS = {"L;2": 85, "L;4": 17}
+"""Of the grey levels that Pillow makes of 2 and 4 bits, by its names of these."""
 _ORIENTATION = 0x0112
+_BITS_PER_SAMPLE = 0x0102  # of TIFF
 # By EXIF's orientation 2 to 8, what makes the picture upright; 1 is upright.
 _UPRIGHT = {
     2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
@@ -82,9 +85,10 @@ def decode_image(
     """Decode a picture of any format, mode and depth into 8-bit RGB.
 
     Grey is replicated, a palette looked up, CMYK converted, alpha composed on white. 16 bits of
-    grey, and of a PNG's colours, are scaled to 8 by rounding v / 257; of other files' 16-bit
-    colours (TIFF) Pillow keeps the upper 8 bits, v >> 8. EXIF is asked for the orientation alone;
-    an orientation that cannot be read, or is none of 1 to 8, counts as 1, upright.
+    grey, and of a PNG's colours, are scaled to 8 by rounding v / 257, and 12 bits of a grey TIFF
+    by rounding v * 255 / 4095; of other files' 16-bit colours (TIFF) Pillow keeps the upper 8 bits,
+    v >> 8. EXIF is asked for the orientation alone; an orientation that cannot be read, or is none
+    of 1 to 8, counts as 1, upright.
 
     Parameters
     ----------
@@ -238,8 +242,8 @@ def _opened(data: bytes | PictureFile, *, name: str, max_megapixels: float) -> P
         raise _too_large(name, str(error).rstrip("."), most) from error
     except PIL.UnidentifiedImageError as error:
         raise DataError(
-            f"{name}: not a picture that is read here; expected JPEG, PNG, WebP, AVIF, TIFF, BMP, "
-            "PPM, GIF or JPEG 2000"
+            f"{name}: not a picture that is read here; expected JPEG, PNG, WebP, AVIF, TIFF, BMP "
+            "or PPM"
         ) from error
     except MemoryError:
         raise
@@ -265,13 +269,20 @@ def _loaded(picture: PIL.Image.Image, data: bytes) -> tuple[PIL.Image.Image, int
         # Pillow turns a TIFF as it loads it, unless the tag has been taken out before.
         orientation = _take_orientation(picture)
         picture.load()
-        # It has exchanged height and width beforehand; a copy has those of the pixels.
-        return (picture if picture.size == picture.im.size else picture.copy()), orientation
-    sixteen_bit_colours = picture.format == "PNG" and _raw_mode(picture) in _SIXTEEN_BIT_COLOURS
+        bits = getattr(picture, "tag_v2", {}).get(_BITS_PER_SAMPLE)
+        if picture.size != picture.im.size:
+            picture = picture.copy()  # height and width were exchanged beforehand, the pixels not
+        if bits == (12,):
+            # Pillow gives 0..4095 where it gives 0..65535 of other files of the same mode.
+            picture = PIL.Image.fromarray(_grey_levels(np.asarray(picture), most=4095))
+        return picture, orientation
+    stored = _raw_mode(picture) if picture.format == "PNG" else ""
     picture.load()
     orientation = _take_orientation(picture)
-    if sixteen_bit_colours:  # of which Pillow has dropped the lower half
+    if stored in _SIXTEEN_BIT_COLOURS:  # of which Pillow has dropped the lower half
         picture = _sixteen_bit_png(data)
+    if stored in _STEPS and "transparency" in picture.info:  # is as stored, the levels are not
+        picture.info["transparency"] *= _STEPS[stored]
     return picture, orientation
 
 
@@ -338,12 +349,21 @@ def _sixteen_bit_to_rgb(picture: PIL.Image.Image) -> Image:
     levels = np.asarray(picture)
     if levels.min() < 0 or levels.max() > 65535:
         raise ValueError(f"pixel values {levels.min()}..{levels.max()}; expected 0..65535")
-    grey = np.empty(levels.shape, np.uint8)
-    for rows in _strips(len(levels)):
-        grey[rows] = _eight_bits(levels[rows])
+    grey = _grey_levels(levels)
+    transparent = picture.info.get("transparency")  # of a PNG: one of the levels
+    if isinstance(transparent, int):
+        grey[levels == transparent] = 255
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
-def _eight_bits(levels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Round v / 257, for whole numbers 0..65535 of any type."""
-    return ((levels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+def _grey_levels(levels: NDArray[np.generic], *, most: int = 65535) -> NDArray[np.uint8]:
+    """Scale 0..most to 8 bits, a strip at a time."""
+    grey = np.empty(levels.shape, np.uint8)
+    for rows in _strips(len(levels)):
+        grey[rows] = _eight_bits(levels[rows], most=most)
+    return grey
+
+
+def _eight_bits(levels: NDArray[np.generic], *, most: int = 65535) -> NDArray[np.uint8]:
+    """Round v * 255 / most, for whole numbers 0..most of any type; v / 257 for 65535."""
+    return ((levels.astype(np.uint32) * 255 + most // 2) // most).astype(np.uint8)

@@ -10,9 +10,16 @@ from functools import lru_cache
 import cv2
 import numpy as np
 import scipy.fft
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float32, Float64
 
 from pgan_toolkit.arrays import Image, Plane
+from pgan_toolkit.imaging.polar import (
+    RING_COUNT,
+    SECTOR_COUNT,
+    PolarLayout,
+    polar_layout,
+    ring_frequencies,
+)
 
 __all__ = [
     "EULER_GAMMA",
@@ -38,12 +45,6 @@ __all__ = [
     "tile_grid",
 ]
 
-RING_COUNT = 16
-"""Rings of equal width in octaves: four per octave from 1/32 to 1/2 cycle per pixel."""
-SECTOR_COUNT = 8
-"""Sectors of 22.5 degrees; the first is centred on the horizontal frequency axis."""
-
-_FIRST_OCTAVE, _LAST_OCTAVE = -5.0, -1.0
 TINY_POWER = 1e-9
 """Grey levels squared: 80 dB below 8-bit rounding; keeps log(0) out."""
 TILE_PX = 32
@@ -54,6 +55,7 @@ EULER_GAMMA = 0.5772156649
 """Mean of -log(x) for a unit exponential x."""
 
 _PEAK_RATIO, _LEAST_PEAK_RATIO = 150.0, 30.0  # 22 and 15 dB, where chance ends at 11 dB
+_MOST_KEPT_BYTES = 16 << 20  # of a window: photographs may have many sizes
 
 
 def luma(image: Image) -> Plane:
@@ -89,62 +91,34 @@ def power_spectrum(plane: Plane) -> tuple[Plane, float]:
     return power, float(np.vdot(windowed, windowed)) / weight
 
 
-@lru_cache(maxsize=4)
 def hann_window(height: int, width: int) -> tuple[Plane, float]:
-    """Hann window over both axes, float32 (height, width), and the sum of its squares."""
-    window = np.outer(_hann(height), _hann(width)).astype(np.float32)
+    """Hann window over both axes, float32 (height, width), and the sum of its squares.
+
+    It is not to be changed: that of a small picture is kept.
+    """
+    small = np.dtype(np.float32).itemsize * height * width <= _MOST_KEPT_BYTES
+    window = (_kept_window if small else _window)(height, width)
+    return window, _sum_of_squares(height, width)
+
+
+def _window(height: int, width: int) -> Plane:
+    window = np.empty((height, width), np.float32)
+    np.multiply(_hann(height)[:, None], _hann(width), out=window, casting="same_kind")
     window.setflags(write=False)
-    return window, float(np.square(window, dtype=np.float64).sum())
+    return window
+
+
+_kept_window = lru_cache(maxsize=4)(_window)
+
+
+@lru_cache(maxsize=64)
+def _sum_of_squares(height: int, width: int) -> float:
+    return float(np.square(_window(height, width), dtype=np.float64).sum())
 
 
 def _hann(size: int) -> Float64[np.ndarray, " size"]:
     """Hann window sampled at the middle of each pixel, so that it is its own mirror image."""
     return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(size) + 0.5) / size))
-
-
-def ring_frequencies() -> Float64[np.ndarray, " rings"]:
-    """Middle of each ring on the octave scale, in cycles per pixel."""
-    edges = np.linspace(_FIRST_OCTAVE, _LAST_OCTAVE, RING_COUNT + 1)
-    return np.asarray(2.0 ** ((edges[1:] + edges[:-1]) / 2))
-
-
-@dataclass(frozen=True)
-class PolarLayout:
-    """Where each frequency of a half spectrum lies; ring 0 is below the first, the last beyond.
-
-    Attributes
-    ----------
-    ring, cell : int64
-        Ring of each frequency, and ring * SECTOR_COUNT + sector.
-    weight : float64
-        How many frequencies of the whole spectrum each stands for, 1 or 2.
-    ring_weight, cell_weight : float64
-        Sums of the weights.
-    """
-
-    ring: Int64[np.ndarray, " bins"]
-    cell: Int64[np.ndarray, " bins"]
-    weight: Float64[np.ndarray, " bins"]
-    ring_weight: Float64[np.ndarray, " rings"]
-    cell_weight: Float64[np.ndarray, " cells"]
-
-
-@lru_cache(maxsize=4)
-def polar_layout(height: int, width: int) -> PolarLayout:
-    """Return the rings and sectors of the half spectrum of a picture of that size."""
-    fy, fx = np.meshgrid(scipy.fft.fftfreq(height), scipy.fft.rfftfreq(width), indexing="ij")
-    octave = np.log2(np.maximum(np.hypot(fx, fy), 2.0**-40))
-    edges = np.linspace(_FIRST_OCTAVE, _LAST_OCTAVE, RING_COUNT + 1)
-    ring = np.digitize(octave, edges).ravel()
-    turn = np.arctan2(fy, fx) / np.pi * SECTOR_COUNT
-    sector = np.floor(turn + 0.5).astype(np.int64).ravel() % SECTOR_COUNT
-    # The half that rfft2 leaves out mirrors all columns but the first and, if even, the last.
-    alone = (fx == 0) | (fx == 0.5)
-    weight = np.where(alone, 1.0, 2.0).ravel()
-    cell = ring * SECTOR_COUNT + sector
-    ring_weight = np.bincount(ring, weight, RING_COUNT + 2)
-    cell_weight = np.bincount(cell, weight, (RING_COUNT + 2) * SECTOR_COUNT)
-    return PolarLayout(ring, cell, weight, ring_weight, cell_weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,12 +153,11 @@ def ring_spectrum(power: Plane, *, width: int) -> RingSpectrum:
         W, the width of the picture.
     """
     polar = polar_layout(power.shape[0], width)
-    linear = polar.weight * power.ravel()
-    logs = polar.weight * np.log(power.ravel() + np.float32(TINY_POWER))
+    logs = np.log(power + np.float32(TINY_POWER))
     return ring_spectrum_of(
         polar,
-        rings=np.bincount(polar.ring, linear, polar.ring_weight.size),
-        cells=np.bincount(polar.cell, logs, polar.cell_weight.size),
+        rings=polar.ring_sums(power),
+        cells=polar.cell_sums(logs),
     )
 
 
@@ -333,12 +306,11 @@ def _in_peaks_and_all(
     power: Plane, plane: Plane
 ) -> tuple[Float64[np.ndarray, " rings"], Float64[np.ndarray, " rings"]]:
     polar = polar_layout(*plane.shape)
-    flat = power.ravel() + np.float32(TINY_POWER)
-    size = polar.ring_weight.size
+    power = power + np.float32(TINY_POWER)
     full = np.flatnonzero(polar.ring_weight[1:-1] > 0) + 1
-    level = np.full(size, np.inf, np.float32)
-    logs = np.bincount(polar.ring, polar.weight * np.log(flat), size)
+    level = np.full(polar.ring_weight.size, np.inf, np.float32)
+    logs = polar.ring_sums(np.log(power))
     level[full] = np.exp(logs[full] / polar.ring_weight[full] + EULER_GAMMA)
-    peaks = np.flatnonzero(flat > np.float32(peak_ratio(plane.size)) * level[polar.ring])
-    in_peaks = np.bincount(polar.ring[peaks], polar.weight[peaks] * flat[peaks], size)
-    return in_peaks.astype(np.float64), np.bincount(polar.ring, polar.weight * flat, size)
+    least = np.repeat(np.float32(peak_ratio(plane.size)) * level, SECTOR_COUNT)
+    peaks = np.where(power > np.take(least, polar.cells), power, np.float32(0))
+    return polar.ring_sums(peaks), polar.ring_sums(power)

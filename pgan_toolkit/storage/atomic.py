@@ -27,6 +27,7 @@ from typing import Literal
 
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.storage.remote.urls import is_url
+from pgan_toolkit.storage.system_errors import FULL_DISK, naming_errors
 
 __all__ = ["AtomicPath", "atomic_write_bytes", "put_back", "sync_to_disk"]
 
@@ -53,14 +54,15 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
     UsageError
         `path` is a device, a pipe or an open stream.
     OSError
-        The disk is full or the folder cannot be written to; the old file is then untouched.
+        The disk is full or the folder cannot be written to; the old file is then untouched. It
+        names the file.
     """
     _refuse_url(path)
     _refuse_special(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _sibling(path, _PARTIAL)
     try:
-        with temporary.open("xb") as file:
+        with naming_errors(str(path)), temporary.open("xb") as file:
             _lock(file.fileno())
             file.write(data)
             file.flush()
@@ -94,6 +96,7 @@ class AtomicPath:
     """A place to write to that becomes `path` at `commit` and vanishes at `discard`.
 
     As a context manager it gives the temporary path, commits on success and discards on an error.
+    The error of a full disk is then told with the path, if it names no file.
 
     Parameters
     ----------
@@ -103,6 +106,8 @@ class AtomicPath:
         What is written: a file (created empty) or a folder (created empty).
     overwrite : bool
         Replace what already has that name; otherwise it is refused.
+    over_folder : bool
+        Replace a folder by a file too: for those who know what is in it.
 
     Attributes
     ----------
@@ -112,15 +117,22 @@ class AtomicPath:
     Raises
     ------
     UsageError
-        `path` exists and `overwrite` is false, or is a device, a pipe or an open stream.
+        `path` exists and `overwrite` is false, is a folder where a file is to be, or is a device, a
+        pipe or an open stream.
     OSError
         The folder cannot be written to.
     """
 
     def __init__(
-        self, path: Path, *, kind: Literal["file", "folder"] = "file", overwrite: bool = False
+        self,
+        path: Path,
+        *,
+        kind: Literal["file", "folder"] = "file",
+        overwrite: bool = False,
+        over_folder: bool = False,
     ) -> None:
         _refuse_url(path)
+        self._takes_folder = kind == "folder" or over_folder
         self.path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a link
         self.overwrite = overwrite
         put_back(self.path)
@@ -142,8 +154,11 @@ class AtomicPath:
     ) -> None:
         if kind is None:
             self.commit()
-        else:
-            self.discard()
+            return
+        self.discard()
+        if isinstance(error, OSError) and error.errno in FULL_DISK:
+            with naming_errors(str(self.path)):
+                raise error
 
     def commit(self) -> None:
         """Flush what was written to the disk and give it the final name.
@@ -153,7 +168,7 @@ class AtomicPath:
         UsageError
             The target has come into being meanwhile and `overwrite` is false.
         OSError
-            The disk is full. What was written is then removed.
+            The disk is full. It names the path, and what was written is then removed.
         """
         try:
             self._flush()
@@ -177,6 +192,8 @@ class AtomicPath:
             raise UsageError(
                 f"{self.path}: exists already; choose another name, or replace it (--overwrite)"
             )
+        if not self._takes_folder and self.path.is_dir() and not self.path.is_symlink():
+            raise UsageError(f"{self.path}: is a folder; name the file that is to be written")
 
     def _create(self, kind: Literal["file", "folder"]) -> None:
         if kind == "folder":
@@ -187,10 +204,11 @@ class AtomicPath:
         _lock(self._handle)
 
     def _flush(self) -> None:
-        if self.temporary.is_dir():
-            os.sync()  # one call, where a folder of 30,000 files would need as many
-        else:
-            sync_to_disk(self.temporary)
+        with naming_errors(str(self.path)):
+            if self.temporary.is_dir():
+                os.sync()  # one call, where a folder of 30,000 files would need as many
+            else:
+                _fsync(self.temporary)
 
     def _rename(self) -> None:
         if not self.path.is_symlink() and (self.path.is_dir() or self.temporary.is_dir()):
@@ -340,7 +358,18 @@ def _remove(path: Path) -> None:
 
 
 def sync_to_disk(path: Path) -> None:
-    """Wait until a file's bytes, or the names in a folder, are on the disk."""
+    """Wait until a file's bytes, or the names in a folder, are on the disk.
+
+    Raises
+    ------
+    OSError
+        The disk is full. It names the path.
+    """
+    with naming_errors(str(path)):
+        _fsync(path)
+
+
+def _fsync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

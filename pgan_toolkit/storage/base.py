@@ -16,6 +16,8 @@ from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.records import Record
 from pgan_toolkit.storage.remote.paths import RemotePath
 from pgan_toolkit.storage.remote.uploads import RemoteTarget
+from pgan_toolkit.storage.replacing import refuse_to_replace_other_files
+from pgan_toolkit.storage.system_errors import naming_errors
 
 __all__ = ["PictureInfo", "StoredSink", "StoredSource", "check_png"]
 
@@ -146,17 +148,19 @@ class StoredSink(ABC):
     kind : {"file", "folder"}
         What it is on the disk.
     overwrite : bool
-        Replace what has that name.
+        Replace what has that name; a folder only if it holds nothing but a data set.
 
     Raises
     ------
     UsageError
-        `path` exists and `overwrite` is false.
+        `path` exists and `overwrite` is false, or it holds other files.
     """
 
     kind: ClassVar[Literal["file", "folder"]]
 
     def __init__(self, path: Place, *, overwrite: bool = False) -> None:
+        if overwrite:
+            refuse_to_replace_other_files(path)
         self.path = path
         self._register = KeyRegister(str(path))
         self._count = 0
@@ -164,8 +168,10 @@ class StoredSink(ABC):
         self._target = (
             RemoteTarget(path, kind=self.kind, overwrite=overwrite)
             if isinstance(path, RemotePath)
-            else AtomicPath(path, kind=self.kind, overwrite=overwrite)
+            else AtomicPath(path, kind=self.kind, overwrite=overwrite, over_folder=True)
         )
+        # What an error of the disk names: of a remote set, the place where it is made.
+        self._written = str(self._target.temporary if isinstance(path, RemotePath) else path)
 
     def __enter__(self) -> "StoredSink":
         return self
@@ -190,9 +196,12 @@ class StoredSink(ABC):
         DataError
             The key is unsafe or was written before, the label is negative, or the format cannot
             hold the picture.
+        OSError
+            The disk is full. It names the data set.
         """
         self._accept(record.key, record.label)
-        self._put(record)
+        with naming_errors(self._written):
+            self._put(record)
 
     @final
     def write_encoded(self, key: str, data: bytes, label: int | None = None) -> None:
@@ -202,12 +211,13 @@ class StoredSink(ABC):
 
         Raises
         ------
-        DataError
+        DataError, OSError
             As `write`, or the bytes are not a PNG file.
         """
         check_png(data, name=key)
         self._accept(key, label)
-        self._put_encoded(key, data, label)
+        with naming_errors(self._written):
+            self._put_encoded(key, data, label)
 
     @final
     def close(self) -> None:
@@ -217,13 +227,16 @@ class StoredSink(ABC):
         ------
         DataError
             No record was written.
+        OSError
+            The disk is full. It names the data set.
         """
         if self._closed:
             return
         try:
             if self._count == 0:
                 raise DataError(f"{self.path}: no picture was written, so nothing was made of it")
-            self._finish()
+            with naming_errors(self._written):
+                self._finish()
         except BaseException:
             self.discard()
             raise

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from pgan_toolkit.arrays import Image
-from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import decode_image, encode_png
 from pgan_toolkit.storage.base import PictureInfo, StoredSink, StoredSource
 from pgan_toolkit.storage.headers import read_header
@@ -74,16 +74,11 @@ class FolderSource(StoredSource):
 
 
 class FolderSink(StoredSink):
-    """Writes a folder of PNG files and `dataset.json`.
-
-    With `overwrite`, only a folder that holds nothing but a data set is replaced.
-    """
+    """Writes a folder of PNG files and `dataset.json`."""
 
     kind: ClassVar[Literal["file", "folder"]] = "folder"
 
     def __init__(self, path: Place, *, overwrite: bool = False) -> None:
-        if overwrite and path.is_dir():
-            _refuse_to_replace_other_files(path)
         super().__init__(path, overwrite=overwrite)
         self._labels: list[tuple[str, int | None]] = []
 
@@ -143,12 +138,3 @@ def _refuse_unreadable(error: OSError) -> None:
         f"{error.filename}: the folder cannot be read ({error.strerror}); "
         "make it readable or leave it out"
     ) from error
-
-
-def _refuse_to_replace_other_files(path: Place) -> None:
-    other = index_pictures(list_files(path), where=str(path)).ignored
-    if other:
-        raise UsageError(
-            f"{path}: holds files that are no data set's, such as {other[0]!r}; it is not "
-            "overwritten: remove it yourself, or choose another name"
-        )

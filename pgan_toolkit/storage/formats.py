@@ -119,7 +119,7 @@ def open_sink(
         "hdf5" and "numpy" of one, "hdf5-multires" and "tfrecord" squares of a power of two. None
         goes by the name, see `guess_format`.
     overwrite : bool
-        Replace what has that name.
+        Replace what has that name; a folder only if it holds nothing but a data set.
 
     Raises
     ------

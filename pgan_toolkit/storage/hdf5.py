@@ -8,7 +8,6 @@ import contextlib
 import os
 import re
 from abc import abstractmethod
-from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 import h5py
@@ -30,6 +29,7 @@ from pgan_toolkit.storage.hdf5_bounds import (
 from pgan_toolkit.storage.keys import KeyRegister, numbered_key
 from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.records import Record
+from pgan_toolkit.storage.system_errors import naming_errors
 
 __all__ = ["Hdf5MultiresSink", "Hdf5Sink", "Hdf5Source", "halvings"]
 
@@ -129,12 +129,19 @@ class _Hdf5Writer(StoredSink):
         self._size: tuple[int, int] | None = None
         # Kept open: h5py swallows the errors of a dataset that is closed by going out of scope.
         self._datasets: dict[str, h5py.Dataset] = {}
+        try:
+            with naming_errors(self._written):
+                self._h5 = self._begun()
+        except BaseException:
+            self._target.discard()
+            raise
+
+    def _begun(self) -> h5py.File:
         # The temporary file is locked already, and no one else knows its name.
-        self._h5 = h5py.File(
-            self._target.temporary, "w", libver=("earliest", "v110"), locking=False
-        )
-        self._h5.attrs["format"] = _MARK.format(self._format)
-        self._h5.attrs["version"] = np.int64(_VERSION)
+        file = h5py.File(self._target.temporary, "w", libver=("earliest", "v110"), locking=False)
+        file.attrs["format"] = _MARK.format(self._format)
+        file.attrs["version"] = np.int64(_VERSION)
+        return file
 
     def _put(self, record: Record) -> None:
         height, width = record.image.shape[:2]
@@ -147,8 +154,7 @@ class _Hdf5Writer(StoredSink):
                 f"it have {self._size[1]}x{self._size[0]}; HDF5 holds pictures of one size: "
                 "write a folder or a zip file, or leave it out"
             )
-        with _system_errors(self.path):
-            self._append(record.image)
+        self._append(record.image)
         self._keys.append(record.key)
         self._labels.append(_NO_LABEL if record.label is None else record.label)
 
@@ -156,11 +162,10 @@ class _Hdf5Writer(StoredSink):
         self._put(Record(key, decode_image(data, name=key), label))
 
     def _finish(self) -> None:
-        with _system_errors(self.path):
-            self._h5.create_dataset("keys", data=self._keys, dtype=h5py.string_dtype("utf-8"))
-            self._h5.create_dataset("labels", data=np.array(self._labels, dtype="<i8"))
-            self._h5.flush()
-            self._h5.close()
+        self._h5.create_dataset("keys", data=self._keys, dtype=h5py.string_dtype("utf-8"))
+        self._h5.create_dataset("labels", data=np.array(self._labels, dtype="<i8"))
+        self._h5.flush()
+        self._h5.close()
 
     def _abandon(self) -> None:
         with contextlib.suppress(*_ERRORS):
@@ -256,19 +261,6 @@ def halvings(image: Image, *, smallest_px: int) -> list[Image]:
         block_pixels = (image.shape[0] // sums.shape[0]) ** 2
         levels.append(np.rint(sums / block_pixels).astype(np.uint8))
     return levels
-
-
-@contextlib.contextmanager
-def _system_errors(path: Place) -> Iterator[None]:
-    """Raise as OSError what HDF5 tells of the system in words: a full disk, above all."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        told = re.search(r"errno = (\d+)", str(error))
-        if told is None:
-            raise
-        number = int(told[1])
-        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def _divert_to_nowhere(file: h5py.File) -> None:

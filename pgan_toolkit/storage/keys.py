@@ -1,5 +1,6 @@
 """Names of records: which are safe, which files of a tree are pictures, and in what order."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,9 +26,11 @@ PICTURE_EXTENSIONS = frozenset(
 """Files with these extensions, in any case, are taken for pictures, here and by a build."""
 
 _MAX_PART_BYTES = 240  # file systems take 255, the extension included
+_BACKSLASH = "holds a backslash"
+_ESCAPED_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
-def check_key(key: str, *, where: str) -> None:
+def check_key(key: str, *, where: str, name: str | None = None) -> None:
     """Refuse a key that could leave its folder, hide, or not be a file name.
 
     Parameters
@@ -36,6 +39,9 @@ def check_key(key: str, *, where: str) -> None:
         The record's name, without extension.
     where : str
         What an error calls the place: the data set or the file.
+    name : str | None
+        The name of the record's file, where that is known. The key of one that is not UTF-8 may
+        hold its bytes as escapes: the error is then about the name.
 
     Raises
     ------
@@ -44,12 +50,32 @@ def check_key(key: str, *, where: str) -> None:
         (a hidden file), a backslash, a control character, text that UTF-8 cannot hold, or a part
         of more than 240 bytes.
     """
-    reason = _unsafe(key)
+    reason, remedy = _unsafe(key), "rename it"
+    if reason == _BACKSLASH and _may_escape_bytes(key, name):
+        of_file = "that of a file whose name is not UTF-8"
+        reason = f"is {of_file}" if name else f"{_BACKSLASH}, as does {of_file}"
+        remedy = "rename the file"
     if reason:
         raise DataError(
             f"{where}: the key {key!r} {reason}; expected a relative path such as 'faces/000001': "
-            "rename it"
+            f"{remedy}"
         )
+
+
+def _may_escape_bytes(key: str, name: str | None) -> bool:
+    """Whether all backslashes of a key stand for bytes that are not UTF-8 in its file's name."""
+    if name is not None:
+        return "\\" not in name and not _is_utf8(name)
+    stored = _ESCAPED_BYTE.sub(lambda found: bytes([int(found[1], 16)]), key.encode())
+    return b"\\" not in stored and stored.decode("utf-8", "backslashreplace") == key
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unsafe(key: str) -> str:
@@ -60,7 +86,7 @@ def _unsafe(key: str) -> str:
     except UnicodeEncodeError:
         return "is not text that UTF-8 can hold"
     if b"\\" in key.encode():
-        return "holds a backslash"
+        return _BACKSLASH
     if b"" in parts:
         return "is empty, absolute, or has an empty part"
     if any(part.startswith(b".") for part in parts):
@@ -100,7 +126,7 @@ class KeyRegister:
         DataError
             The key is unsafe (`check_key`) or collides with one before.
         """
-        check_key(key, where=self._where)
+        check_key(key, where=self._where, name=name)
         name = key if name is None else name
         folded = key.casefold()
         if folded in self._sources:

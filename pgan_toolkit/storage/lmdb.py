@@ -3,7 +3,9 @@
 Described in docs/formats.md. Reading needs no package; writing needs that of the extra `lmdb`.
 """
 
+import errno
 import importlib
+import os
 from types import ModuleType
 from typing import Any, ClassVar, Literal
 
@@ -19,7 +21,7 @@ from pgan_toolkit.storage.lmdb_pages import list_values
 from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.reading import MOST_TEXT_BYTES, check_picture_bytes, read_file
 from pgan_toolkit.storage.records import Record
-from pgan_toolkit.storage.replacing import refuse_to_replace_other_files
+from pgan_toolkit.storage.system_errors import FULL_DISK
 
 __all__ = ["DATA_FILE", "LmdbSink", "LmdbSource"]
 
@@ -91,8 +93,6 @@ class LmdbSink(StoredSink):
 
     def __init__(self, path: Place, *, overwrite: bool = False) -> None:
         package = _package()
-        if overwrite:
-            refuse_to_replace_other_files(path)
         super().__init__(path, overwrite=overwrite)
         self._labels: list[tuple[str, int | None]] = []
         self._waiting: list[tuple[bytes, bytes]] = []
@@ -104,7 +104,7 @@ class LmdbSink(StoredSink):
             )
         except package.Error as error:
             self._target.discard()
-            raise OSError(f"{path}: LMDB could not be opened for writing ({error})") from error
+            raise _error_of_writing(error, self._written) from error
 
     def _put(self, record: Record) -> None:
         self._put_encoded(record.key, encode_png(record.image), record.label)
@@ -128,7 +128,7 @@ class LmdbSink(StoredSink):
                 for key, data in self._waiting:
                     transaction.put(key, data)
         except _package().Error as error:
-            raise OSError(f"{self.path}: LMDB could not write ({error})") from error
+            raise _error_of_writing(error, self._written) from error
         self._waiting.clear()
         self._waiting_bytes = 0
 
@@ -150,6 +150,17 @@ def _package() -> ModuleType:
             f"writing LMDB needs the package lmdb ({error}); install it: "
             "pip install 'pgan-toolkit[lmdb]'"
         ) from error
+
+
+def _error_of_writing(error: Exception, name: str) -> OSError:
+    """Make an error of the system of LMDB's, which tells that in words, as "mdb_put: WORDS"."""
+    words = str(error).rpartition(": ")[2]
+    for number in FULL_DISK:
+        if os.strerror(number) == words:
+            return OSError(number, words, name)
+    # So LMDB calls a write of less than it was asked for.
+    full = "; the disk may be full: free some room" if words == os.strerror(errno.EIO) else ""
+    return OSError(f"{name}: LMDB could not write ({error}){full}")
 
 
 def _text(key: bytes, path: Archive) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pgan_toolkit.errors import SetupError
+from pgan_toolkit.storage.system_errors import naming_errors
 
 __all__ = ["is_locked", "lock_file"]
 
@@ -30,12 +31,15 @@ def lock_file(path: Path, *, work: str) -> Iterator[None]:
     ------
     SetupError
         Another process holds it, or the file system knows no locks.
+    OSError
+        The disk is full. It names the file.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         _hold(handle, path, work)
-        os.ftruncate(handle, 0)
-        os.write(handle, str(os.getpid()).encode())
+        with naming_errors(str(path)):
+            os.ftruncate(handle, 0)
+            os.write(handle, str(os.getpid()).encode())
         yield
     finally:
         os.close(handle)

@@ -10,7 +10,6 @@ from pgan_toolkit.storage.base import StoredSink
 from pgan_toolkit.storage.hdf5 import halvings
 from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.records import Record
-from pgan_toolkit.storage.replacing import refuse_to_replace_other_files
 from pgan_toolkit.storage.tfrecord import KEY_FEATURE
 from pgan_toolkit.storage.tfrecord_examples import format_example
 from pgan_toolkit.storage.tfrecord_files import write_record
@@ -31,8 +30,6 @@ class TfrecordSink(StoredSink):
     kind: ClassVar[Literal["file", "folder"]] = "folder"
 
     def __init__(self, path: Place, *, overwrite: bool = False) -> None:
-        if overwrite:
-            refuse_to_replace_other_files(path)
         super().__init__(path, overwrite=overwrite)
         self._name = path.name.partition(".tfrecord")[0] or path.name
         self._files: dict[int, BufferedIOBase] = {}

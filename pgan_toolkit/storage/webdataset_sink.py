@@ -12,7 +12,6 @@ from pgan_toolkit.imaging import encode_png
 from pgan_toolkit.storage.base import StoredSink
 from pgan_toolkit.storage.places import Place
 from pgan_toolkit.storage.records import Record
-from pgan_toolkit.storage.replacing import refuse_to_replace_other_files
 from pgan_toolkit.storage.webdataset import KEY_FIELD
 
 __all__ = ["ShardsSink", "TarSink", "open_webdataset_sink"]
@@ -76,8 +75,6 @@ class ShardsSink(_TarWriter):
     def __init__(
         self, path: Place, *, overwrite: bool = False, most_shard_bytes: int = _MOST_SHARD_BYTES
     ) -> None:
-        if overwrite:
-            refuse_to_replace_other_files(path)
         super().__init__(path, overwrite=overwrite)
         self._most_shard_bytes = most_shard_bytes
         self._shards = 0

@@ -109,23 +109,27 @@ def test_sixteen_bits_are_scaled_by_257() -> None:
     assert image[0, :, 0].tolist() == [0, 0, 1, 1, 254, 255]
 
 
-def _sixteen_bit_png(colour_type: int, samples: list[int], extra: bytes = b"") -> bytes:
+def _png(width: int, depth: int, colour_type: int, row: bytes, **extra: bytes) -> bytes:
     """Return a PNG of one row, written out by the book (W3C PNG, 5 and 11)."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + body))
         return struct.pack(">I", len(body)) + kind + body + check
 
-    width = len(samples) // {2: 3, 4: 2, 6: 4}[colour_type]
-    row = b"\0" + struct.pack(f">{len(samples)}H", *samples)
-    header = struct.pack(">IIBBBBB", width, 1, 16, colour_type, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, 1, depth, colour_type, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", header)
-        + (chunk(b"eXIf", extra) if extra else b"")
-        + chunk(b"IDAT", zlib.compress(row))
+        + b"".join(chunk(kind.encode(), body) for kind, body in extra.items() if body)
+        + chunk(b"IDAT", zlib.compress(b"\0" + row))
         + chunk(b"IEND", b"")
     )
+
+
+def _sixteen_bit_png(colour_type: int, samples: list[int], extra: bytes = b"") -> bytes:
+    width = len(samples) // {0: 1, 2: 3, 4: 2, 6: 4}[colour_type]
+    row = struct.pack(f">{len(samples)}H", *samples)
+    return _png(width, 16, colour_type, row, eXIf=extra)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +159,64 @@ def test_a_damaged_png_of_sixteen_bit_colours_is_named() -> None:
     data = _sixteen_bit_png(2, list(range(0, 60000, 20)))
     with pytest.raises(DataError, match=r"^cut\.png: "):
         decode_image(data[: len(data) * 2 // 3], name="cut.png")
+
+
+@pytest.mark.parametrize(
+    ("depth", "row", "transparent", "expected"),
+    [
+        (16, struct.pack(">3H", 500, 501, 65535), 500, [255, 2, 255]),
+        (16, struct.pack(">3H", 0, 501, 65535), 65535, [0, 2, 255]),
+        (8, bytes([50, 51, 0]), 50, [255, 51, 0]),
+        (4, bytes([0x56, 0x00]), 5, [255, 102, 0]),
+        (2, bytes([0b01100000]), 1, [255, 170, 0]),
+        (1, bytes([0b01000000]), 0, [255, 255, 255]),
+    ],
+)
+def test_a_transparent_level_of_grey_becomes_white_at_any_depth(
+    depth: int, row: bytes, transparent: int, expected: list[int]
+) -> None:
+    data = _png(3, depth, 0, row, tRNS=struct.pack(">H", transparent))
+    image = decode_image(data, name="a")
+    assert image[0].tolist() == [[level] * 3 for level in expected]
+
+
+def test_a_transparent_level_is_found_in_a_turned_picture_too() -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 3
+    row = struct.pack(">3H", 500, 0, 257)
+    data = _png(3, 16, 0, row, tRNS=struct.pack(">H", 500), eXIf=exif.tobytes()[6:])
+    assert decode_image(data, name="a")[0, :, 0].tolist() == [1, 0, 255]
+
+
+def _twelve_bit_tiff(levels: np.ndarray, *, orientation: int = 1) -> bytes:
+    """Return a little-endian TIFF of packed 12-bit grey, written out by the book (TIFF 6.0)."""
+    rows = ["".join(f"{level:012b}" for level in row) for row in levels.tolist()]
+    rows = [row + "0" * (-len(row) % 8) for row in rows]  # each begins with a byte of its own
+    pixels = b"".join(int(row, 2).to_bytes(len(row) // 8, "big") for row in rows)
+    pixels += bytes(len(pixels) % 2)
+    (height, width), short, long = levels.shape, 3, 4
+    tags = [(256, short, width), (257, short, height), (258, short, 12), (259, short, 1)]
+    tags += [(262, short, 1), (273, long, 8), (274, short, orientation), (277, short, 1)]
+    tags += [(278, short, height), (279, long, len(pixels))]
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + directory
+
+
+def test_twelve_bits_of_a_grey_tiff_are_scaled_from_4095() -> None:
+    levels = np.array([[0, 8, 9, 16, 4095], [2048, 2047, 1, 4086, 4087]])
+    data = _twelve_bit_tiff(levels)
+    expected = [[0, 0, 1, 1, 255], [128, 127, 0, 254, 255]]
+    image = decode_image(data, name="a")
+    assert image.tolist() == [[[level] * 3 for level in row] for row in expected]
+    assert expected == np.rint(levels * 255 / 4095).astype(int).tolist()
+
+
+def test_twelve_bits_are_turned_as_the_orientation_says() -> None:
+    data = _twelve_bit_tiff(np.array([[0, 2048, 4095], [1024, 0, 0]]), orientation=6)
+    assert decode_image(data, name="a")[:, :, 0].tolist() == [[64, 0], [0, 128], [0, 255]]
+    stored = decode_image(data, name="a", apply_orientation=False)[:, :, 0]
+    assert stored.tolist() == [[0, 128, 255], [64, 0, 0]]
 
 
 def test_floating_point_pixels_are_refused() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.storage import open_source
-from pgan_toolkit.storage.atomic import AtomicPath, atomic_write_bytes, put_back
+from pgan_toolkit.storage.atomic import AtomicPath, atomic_write_bytes, put_back, sync_to_disk
 
 
 def names(folder: Path) -> list[str]:
@@ -94,7 +94,10 @@ def test_full_disk_at_the_flush_leaves_nothing(
 
     monkeypatch.setattr(os, "fsync", full)
     monkeypatch.setattr(os, "sync", full)
-    with pytest.raises(OSError, match="No space left"), AtomicPath(tmp_path / "a", kind=kind):  # type: ignore[arg-type]
+    with (
+        pytest.raises(OSError, match=r"No space left on device: '.*/a'"),
+        AtomicPath(tmp_path / "a", kind=kind),  # type: ignore[arg-type]
+    ):
         pass
     assert names(tmp_path) == []
 
@@ -102,7 +105,10 @@ def test_full_disk_at_the_flush_leaves_nothing(
 def test_full_disk_keeps_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "a"
     atomic_write_bytes(target, b"old")
-    with pytest.raises(OSError, match="No space left"), AtomicPath(target, overwrite=True):
+    with (
+        pytest.raises(OSError, match=r"No space left on device: '.*/a'"),
+        AtomicPath(target, overwrite=True),
+    ):
         Path("/dev/full").write_bytes(b"x")
     assert target.read_bytes() == b"old"
     assert names(tmp_path) == ["a"]
@@ -113,9 +119,19 @@ def test_full_disk_leaves_no_new_file(tmp_path: Path, monkeypatch: pytest.Monkey
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=r"No space left on device: '.*/a'"):
         atomic_write_bytes(tmp_path / "a", b"x")
     assert names(tmp_path) == []
+    with pytest.raises(OSError, match=rf"No space left on device: '{tmp_path}'"):
+        sync_to_disk(tmp_path)
+
+
+def test_other_errors_of_the_work_are_raised_as_they_are(tmp_path: Path) -> None:
+    error = ConnectionResetError(errno.ECONNRESET, "reset by a server, not by the disk")
+    with pytest.raises(ConnectionResetError) as caught, AtomicPath(tmp_path / "a"):
+        raise error
+    assert caught.value is error
+    assert error.filename is None
 
 
 def test_existing_target_is_refused(tmp_path: Path) -> None:
@@ -143,10 +159,21 @@ def test_overwrite_replaces_any_kind(tmp_path: Path, old: str, new: str) -> None
     else:
         target.mkdir()
         (target / "x").write_bytes(b"old")
-    with AtomicPath(target, kind=new, overwrite=True) as temporary:  # type: ignore[arg-type]
+    with AtomicPath(target, kind=new, overwrite=True, over_folder=True) as temporary:  # type: ignore[arg-type]
         (temporary if new == "file" else temporary / "y").write_bytes(b"new")
     assert names(tmp_path) == ["a"]
     assert (target if new == "file" else target / "y").read_bytes() == b"new"
+
+
+def test_a_file_does_not_replace_a_folder_unless_that_is_meant(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(UsageError, match="a: is a folder; name the file that is to be written"):
+        AtomicPath(tmp_path / "a", overwrite=True)
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    with AtomicPath(tmp_path / "link", overwrite=True) as temporary:
+        temporary.write_bytes(b"new")
+    assert (tmp_path / "a").is_dir()
+    assert names(tmp_path) == ["a", "link"]
 
 
 def test_discard_after_commit_does_nothing(tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ import errno
 import io
 import json
 import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import PIL.Image
 import pytest
 from stored_sets import names, picture, records, same, written
 
-from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.errors import DataError
 from pgan_toolkit.storage import Record, open_sink, open_source
 
 EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
@@ -225,39 +223,6 @@ def test_a_key_below_another_keys_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="needs a folder where another key has its file"):
         sink.write_encoded("a.png/b", encoded(0))
     sink.discard()
-    assert names(tmp_path) == []
-
-
-def test_overwrite_spares_folders_that_are_no_data_set(tmp_path: Path) -> None:
-    fill(tmp_path / "home", {"a.png": encoded(0), "thesis.tex": b"years of work"})
-    with pytest.raises(UsageError, match=r"thesis\.tex"):
-        open_sink(tmp_path / "home", format="folder", overwrite=True)
-    assert (tmp_path / "home" / "thesis.tex").exists()
-
-
-FULL_DISK = """
-import resource, signal, sys
-import numpy as np
-from pgan_toolkit.storage import Record, open_sink
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
-try:
-    with open_sink(sys.argv[1], format=sys.argv[2]) as sink:
-        for number in range(5):
-            sink.write(Record(str(number), noise))
-except OSError as error:
-    print(f"OSError {error.errno}")
-"""
-
-
-@pytest.mark.parametrize("format_name", ["folder", "zip", "hdf5", "hdf5-multires"])
-def test_a_full_disk_leaves_nothing(tmp_path: Path, format_name: str) -> None:
-    """A limit on file size stands for the full disk: the write fails in the same way."""
-    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "set"), format_name]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout == "OSError 27\n", done.stderr
-    assert done.stderr == ""
     assert names(tmp_path) == []
 
 

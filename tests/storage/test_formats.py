@@ -35,8 +35,6 @@ from pgan_toolkit.storage import (
 
 INSTALLED = tuple(name for name in FORMATS if name != "lmdb" or find_spec("lmdb") is not None)
 """Formats whose packages are here; test_lmdb.py tells of its own when it is skipped."""
-FOLDERS = ("webdataset", "tfrecord", "lmdb")
-"""Formats that make a folder, of other files than pictures."""
 every_format = pytest.mark.parametrize("format_name", INSTALLED)
 
 
@@ -216,10 +214,6 @@ def test_an_existing_target_is_refused_and_kept(tmp_path: Path, format_name: For
 @pytest.mark.parametrize("new", INSTALLED)
 def test_overwrite_replaces_at_close(tmp_path: Path, old: FormatName, new: FormatName) -> None:
     path = written(tmp_path / "set", records(2), old)
-    if new == "folder" and old in FOLDERS:
-        with pytest.raises(UsageError, match="is not overwritten"):
-            open_sink(path, format=new, overwrite=True)
-        return
     with open_sink(path, format=new, overwrite=True) as sink:
         sink.write(Record("new", picture(9)))
         assert same(open_source(path), records(2))

@@ -1,3 +1,4 @@
+import os
 import string
 
 import pytest
@@ -41,6 +42,27 @@ def test_unsafe_keys_are_refused(key: str, reason: str) -> None:
     with pytest.raises(DataError, match=reason) as caught:
         check_key(key, where="faces.zip")
     assert "faces.zip" in str(caught.value)
+
+
+NOT_UTF_8 = os.fsdecode(b"caf\xe9")
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "told"),
+    [
+        ("caf\\xe9", NOT_UTF_8, "is that of a file whose name is not UTF-8; .*: rename the file"),
+        ("caf\\xe9", None, "backslash, as does that of a file whose name .*: rename the file"),
+        ("caf\\xe9", "caf\\xe9.png", "holds a backslash; .*: rename it"),
+        ("a\\caf\\xe9", f"a\\{NOT_UTF_8}", "holds a backslash; .*: rename it"),
+        ("a\\caf\\xe9", None, "holds a backslash; .*: rename it"),
+        ("a\\b", None, "holds a backslash; .*: rename it"),
+        ("a\\x41", None, "holds a backslash; .*: rename it"),
+        ("\\xc3\\xa9", None, "holds a backslash; .*: rename it"),  # "é", which is UTF-8
+    ],
+)
+def test_a_name_that_is_not_utf_8_is_told_as_such(key: str, name: str | None, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        KeyRegister("set").add(key, name=name)
 
 
 @given(st.text(max_size=8))

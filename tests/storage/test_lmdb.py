@@ -176,14 +176,6 @@ def test_a_key_that_is_too_long_is_refused(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
-def test_a_folder_of_other_things_is_not_replaced_by_lmdb(tmp_path: Path) -> None:
-    pytest.importorskip("lmdb")
-    (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "thesis.tex").write_text("")
-    with pytest.raises(UsageError, match=r"thesis\.tex"):
-        open_sink(tmp_path / "set", format="lmdb", overwrite=True)
-
-
 def test_trees_of_several_levels_and_sizes_are_those_of_the_library(tmp_path: Path) -> None:
     lmdb = pytest.importorskip("lmdb")
     rng = np.random.default_rng(0)

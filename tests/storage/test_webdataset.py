@@ -194,13 +194,6 @@ def test_compressed_shards_say_what_to_do(tmp_path: Path, package: Any) -> None:
         open_source(tmp_path / "a.tar")
 
 
-def test_a_folder_of_other_things_is_not_replaced(tmp_path: Path) -> None:
-    (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "thesis.tex").write_text("")
-    with pytest.raises(UsageError, match=r"thesis\.tex.*not overwritten"):
-        ShardsSink(tmp_path / "set", overwrite=True)
-
-
 @settings(max_examples=150, deadline=None)
 @given(place=st.integers(0, 6000), value=st.binary(min_size=1, max_size=12), cut=st.booleans())
 def test_mutated_shards_raise_errors_that_were_foreseen(

@@ -78,7 +78,7 @@ class RemoteTarget:
         self._refuse_existing()
         name = hashlib.sha256(str(path).encode()).hexdigest()[:32]
         staged = cache_folder("staging") / name / path.name
-        self._local = AtomicPath(staged, kind=kind, overwrite=True)
+        self._local = AtomicPath(staged, kind=kind, overwrite=True, over_folder=True)
         self.temporary = self._local.temporary
 
     def __enter__(self) -> Path:
