@@ -10,7 +10,7 @@ import torch
 
 from pgan_toolkit.errors import SetupError, UsageError
 
-__all__ = ["find_device", "has_bfloat16", "mixed_precision", "whole_float32"]
+__all__ = ["arithmetic_of", "find_device", "has_bfloat16", "mixed_precision", "whole_float32"]
 
 
 def find_device(name: str) -> torch.device:
@@ -47,7 +47,31 @@ def has_bfloat16(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 in hardware, where it is faster than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    return any(torch.cpu.get_capabilities().get(name) for name in ("amx_bf16", "avx512_bf16"))
+    return bool(_bfloat16_units())
+
+
+def _bfloat16_units() -> list[str]:
+    """What of this CPU multiplies bfloat16, the unit that is used first."""
+    known = torch.cpu.get_capabilities()
+    return [name for name in ("amx_bf16", "avx512_bf16") if known.get(name)]
+
+
+def arithmetic_of(device: torch.device, *, bfloat16: bool) -> str:
+    """Name what decides in which order sums are made there, and so the rare value that rounds.
+
+    "cpu", or "cpu amx_bf16" where bfloat16 is multiplied; of a GPU, its model.
+
+    Parameters
+    ----------
+    device : torch.device
+        A device of this machine.
+    bfloat16 : bool
+        Whether it multiplies bfloat16.
+    """
+    if device.type == "cuda":
+        return f"cuda {torch.cuda.get_device_name(device)}"
+    units = _bfloat16_units() if bfloat16 else []
+    return " ".join([device.type, *units[:1]])
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:

@@ -23,6 +23,7 @@ from pgan_toolkit.celebahq.summary import BuildSummary, summarize, write_table
 from pgan_toolkit.celebahq.work import Render, Worker, failed_row, render_face, score_photograph
 from pgan_toolkit.engines import Engine, LocalEngine
 from pgan_toolkit.errors import DataError
+from pgan_toolkit.imaging import threads_kept
 from pgan_toolkit.progress import Progress, ProgressMode
 from pgan_toolkit.storage import LABELS_FILE, Place, atomic_write_bytes, open_sink
 from pgan_toolkit.storage.labels import format_labels
@@ -79,7 +80,7 @@ def build_dataset(
     with workspace.locked():
         if fresh:
             workspace.clear()
-        finished = workspace.output.is_finished(settings.selection_facts())
+        finished = plan.is_finished()
         with Ledger(workspace.ledger) as ledger:
             plan.claim(ledger)
             resumed = len(ledger.scored_photographs() & {p.key for p in plan.source})
@@ -88,10 +89,10 @@ def build_dataset(
             )
             if not finished:
                 workspace.summary.unlink(missing_ok=True)
-                with _told(monitor, settings.out):
+                with _told(monitor, settings.out), threads_kept():  # workers here take one
                     _Building(plan, ledger, engine, monitor, mode).run()
             remove(workspace.crops.folder)
-            remove(workspace.packed)  # what was sent to a remote storage
+            remove(workspace.packed.parent)  # what was sent to a remote storage
             summary = summarize(
                 ledger,
                 out=settings.out,
@@ -237,6 +238,7 @@ class _Building:
         made = workspace.crops.folder
         kept = sorted(verdict.key for verdict in verdicts if verdict.verdict == "kept")
         workspace.crops.keep_only(set(kept))
+        pictures = len(kept) if plan.settings.output_format == "folder" else None
         if plan.settings.output_format == "folder":
             labels = format_labels([(f"{key}.png", None) for key in kept])
             atomic_write_bytes(made / LABELS_FILE, labels)
@@ -244,11 +246,12 @@ class _Building:
             made = workspace.packed
             self._pack(kept)
         selection = plan.settings.selection_facts()
-        workspace.output.publish(made, selection=selection, pictures=len(kept))
+        workspace.output.publish(made, selection=selection, pictures=pictures)
 
     def _pack(self, kept: Sequence[str]) -> None:
-        """Put the crops into one file, in the order of their keys."""
+        """Put the crops into the format that is wanted, in the order of their keys."""
         packed, crops = self.plan.workspace.packed, self.plan.workspace.crops
+        packed.parent.mkdir(exist_ok=True)
         with (
             self._stage("packing", unit="picture", total=len(kept), done=0) as bar,
             open_sink(packed, format=self.plan.settings.output_format, overwrite=True) as sink,

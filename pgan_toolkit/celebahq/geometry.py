@@ -139,7 +139,7 @@ def plan_crop(landmarks: Landmarks, *, width: int, height: int, output_size: int
     zoom = original_zoom = output_size / float(np.hypot(*(quad[3] - quad[0])))
     shrink = math.floor(0.5 / zoom)
     if shrink >= _LEAST_SHRINK:
-        width, height = round(width / shrink), round(height / shrink)
+        width, height = max(round(width / shrink), 1), max(round(height / shrink), 1)
         quad, zoom = quad / shrink, zoom * shrink
     else:
         shrink = 1

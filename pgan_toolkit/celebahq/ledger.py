@@ -20,7 +20,7 @@ import numpy as np
 from pgan_toolkit.arrays import Landmarks
 from pgan_toolkit.errors import DataError, SetupError
 
-__all__ = ["Counts", "Ledger", "Row", "Verdict", "remove_ledger"]
+__all__ = ["Counts", "Ledger", "Row", "Verdict", "leads_outside", "remove_ledger"]
 
 _VERSION = 1
 _BUSY_SECONDS = 30.0
@@ -218,7 +218,17 @@ class Ledger:
             self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Record rows, all or none of them; a row of the same key is replaced."""
+        """Record rows, all or none of them; a row of the same key is replaced.
+
+        Raises
+        ------
+        DataError
+            A key leads out of the folder of pictures: the ledger could not be read any more.
+        """
+        rows = list(rows)
+        outside = next((row for row in rows if leads_outside(row.key)), None)
+        if outside is not None:
+            raise DataError(f"{outside.file}: the key {outside.key!r} leads out of the dataset")
         records = [_to_record(row) for row in rows]
         marks = ", ".join("?" * len(Row.__dataclass_fields__))
         with self._explained(), self._connection:
@@ -298,7 +308,7 @@ class Ledger:
     def _row_of(self, values: dict[str, Any]) -> Row:
         try:
             key = str(values["key"])
-            if key.startswith("/") or ".." in key.split("/"):
+            if leads_outside(key):
                 raise ValueError("files would be written there")
             return _from_record(values)
         except (AttributeError, RecursionError, TypeError, ValueError) as error:
@@ -344,6 +354,11 @@ def _own_schema() -> frozenset[tuple[str, str, str]]:
     with contextlib.closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(_SCHEMA)
         return _schema_of(connection)
+
+
+def leads_outside(key: str) -> bool:
+    """Whether a file of that name would not lie in the folder that it is put into."""
+    return key.startswith("/") or ".." in key.split("/")
 
 
 def remove_ledger(path: Path) -> None:

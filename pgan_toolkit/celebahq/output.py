@@ -9,20 +9,21 @@ from pathlib import Path
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.storage import FormatName, Place, atomic_write_bytes
 from pgan_toolkit.storage.atomic import sync_to_disk
+from pgan_toolkit.storage.keys import LABELS_FILE
 
-__all__ = ["MAKE_A_FILE", "Output", "made_by_others", "made_otherwise", "remove"]
-
-MAKE_A_FILE = ("zip", "hdf5", "hdf5-multires", "numpy")
-"""Formats that are a file whatever it is called."""
+__all__ = ["Output", "made_by_others", "made_otherwise", "makes_a_file", "remove"]
 
 
 @dataclass(frozen=True)
 class _Record:
-    """What was published: by its inode another thing of the same name is told apart."""
+    """What was published: by its marks another thing of the same name is told apart.
+
+    `pictures` are the PNG files of a folder; None where a format has its own.
+    """
 
     selection: dict[str, object]
-    inode: int
-    pictures: int
+    marks: list[int]
+    pictures: int | None
 
 
 class Output:
@@ -53,7 +54,7 @@ class Output:
             reason = "is a link; name the place that it leads to"
         elif self.path.is_mount():
             reason = "is a mount point; name a folder in it"
-        elif self.path.is_dir() and format_name in MAKE_A_FILE:
+        elif self.path.is_dir() and makes_a_file(format_name, self.path.name):
             reason = f"is a folder, and --format {format_name} makes a file; choose another name"
         if reason:
             raise UsageError(f"--out {self.path}: {reason}")
@@ -83,20 +84,33 @@ class Output:
             raise made_by_others(self.path)
         if made.selection != selection:
             raise made_otherwise(self.path, made.selection, selection)
-        found = self._pictures()
-        if found not in (None, made.pictures):
-            raise DataError(
-                f"{self.path}: holds {found:,} pictures, {made.pictures:,} were written; "
-                "move it away, and the same command writes all of them again"
-            )
+        if made.pictures is not None:
+            self._require_pictures(made.pictures)
         return True
 
-    def publish(self, made: Path, *, selection: dict[str, object], pictures: int) -> None:
+    def _require_pictures(self, written: int) -> None:
+        found = sum(1 for _ in self.path.rglob("*.png"))
+        if found != written:
+            raise DataError(
+                f"{self.path}: holds {found:,} pictures, {written:,} were written; "
+                "move it away, and the same command writes all of them again"
+            )
+
+    def publish(self, made: Path, *, selection: dict[str, object], pictures: int | None) -> None:
         """Give what was made its final name.
 
         What it is is noted before, so that a build that was killed in between knows it again.
+
+        Parameters
+        ----------
+        made : Path
+            The dataset.
+        selection : dict
+            What was selected.
+        pictures : int | None
+            How many PNG files it is; None if it is something else.
         """
-        record = _Record(selection, made.stat().st_ino, pictures)
+        record = _Record(selection, _marks(made), pictures)
         atomic_write_bytes(self._record, json.dumps(asdict(record)).encode())
         if made.is_dir():
             # The pictures' bytes are on the disk already; their names must be, too.
@@ -133,13 +147,29 @@ class Output:
                 f"{self._record}: damaged, so that it does not say what {self.path} was made of; "
                 f"move {self.path} away and run the same command again"
             ) from error
-        return record if self.path.lstat().st_ino == record.inode else None
+        return record if _marks(self.path) == record.marks else None
 
-    def _pictures(self) -> int | None:
-        """How many pictures a folder holds; None for a file, which is whole or not there."""
-        if not self.path.is_dir():
-            return None
-        return sum(1 for _ in self.path.rglob("*.png"))
+
+def makes_a_file(format_name: FormatName, name: str) -> bool:
+    """Whether a dataset of that format and name is one file, not a folder."""
+    if format_name == "webdataset":
+        return name.lower().endswith(".tar")
+    return format_name in ("zip", "hdf5", "hdf5-multires", "numpy")
+
+
+def _marks(path: Path) -> list[int]:
+    """What tells a file from another that has its name, and perhaps its inode, later.
+
+    Of a folder, its first file is marked as well: its own times change when pictures are removed,
+    which another message tells.
+    """
+    marks = [path.lstat().st_ino]
+    if path.is_dir():
+        labels = path / LABELS_FILE
+        files = [labels] if labels.is_file() else sorted(path.iterdir())
+        path = files[0] if files else path
+    stat = path.lstat()
+    return [*marks, stat.st_ino, stat.st_size, stat.st_mtime_ns]
 
 
 def remove(path: Path) -> None:

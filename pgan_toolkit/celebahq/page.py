@@ -18,6 +18,7 @@ from pgan_toolkit.celebahq.settings import BuildSettings
 from pgan_toolkit.celebahq.summary import BuildSummary
 from pgan_toolkit.celebahq.work import Worker
 from pgan_toolkit.errors import DataError
+from pgan_toolkit.imaging import threads_kept
 from pgan_toolkit.pages import (
     BarGroup,
     Cell,
@@ -161,7 +162,7 @@ def _galleries(
         ("Worst", "The lowest scores of all.", worst),
     )
     pictures = _Pictures(plan)
-    with ThreadPoolExecutor(plan.settings.processes) as pool:
+    with threads_kept(), ThreadPoolExecutor(plan.settings.processes) as pool:
         found = []
         for title, text, faces in shown:
             images = pool.map(pictures.of, faces)

@@ -9,11 +9,13 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 from pgan_toolkit.arrays import Landmarks
 from pgan_toolkit.celebahq.landmarks import LandmarkTable, read_landmarks
+from pgan_toolkit.celebahq.ledger import leads_outside
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.storage import PICTURE_EXTENSIONS, Place, RemotePath
 from pgan_toolkit.storage.folder import list_files
@@ -103,7 +105,8 @@ class PhotographSet:
 def key_of(file: str) -> str:
     """Turn a file name below the folder of pictures into a key: without a picture's extension.
 
-    Bytes that are not UTF-8 become escapes, so that a key can be stored anywhere.
+    Bytes that are not UTF-8 become escapes, so that the key can be told and recorded; as the name
+    of a crop it is refused.
     """
     stem = file.rpartition(".")[0]
     key = stem if _extension(file) in PICTURE_EXTENSIONS else file
@@ -326,6 +329,12 @@ def _paired(
 
 def _by_key(table: LandmarkTable) -> tuple[dict[str, Landmarks], dict[str, str]]:
     """Rows and problems by key; two rows of one key are an ambiguity, thus a problem."""
+    for file in chain(table.rows, table.problems):
+        if leads_outside(file):
+            raise DataError(
+                f"{table.path}: the row of {file!r:.200} leads out of the folder of pictures; "
+                "name files as they lie below that folder"
+            )
     rows: dict[str, Landmarks] = {}
     problems = {key_of(file): problem for file, problem in table.problems.items()}
     for file, points in table.rows.items():

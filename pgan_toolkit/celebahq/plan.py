@@ -91,6 +91,20 @@ class BuildPlan:
                 "folder, or move this away"
             )
 
+    def is_finished(self) -> bool:
+        """Whether the output is there, whole, and what these settings make.
+
+        Raises
+        ------
+        DataError
+            It is another's, of other settings, or not whole.
+        """
+        output = self.workspace.output
+        if output.is_made() and self.workspace.ledger.exists():
+            with Ledger(self.workspace.ledger) as ledger:
+                self.claim(ledger)  # another size is told before another count
+        return output.is_finished(self.settings.selection_facts())
+
     def done_before(self) -> int | None:
         """Count the photographs that an earlier run has scored; None if the output is finished.
 
@@ -101,7 +115,7 @@ class BuildPlan:
         DataError
             The output or the ledger is of another build.
         """
-        if self.workspace.output.is_finished(self.settings.selection_facts()):
+        if self.is_finished():
             return None
         if not self.workspace.ledger.exists():
             return 0
@@ -122,6 +136,7 @@ class BuildPlan:
             output_size=settings.size,
             faces=settings.faces if settings.landmarks == "detect" else None,
             predictor=settings.predictor,
+            restorer_identity=settings.open_restorer().identity,
             crops=self.workspace.crops,
             spools_all=self.keeps_all,
         )
@@ -190,15 +205,27 @@ def _restricted(source: PhotographSet, order: Sequence[str]) -> PhotographSet:
     return replace(source, photographs=chosen)
 
 
+def _files_on_the_way(key: str) -> Iterator[str]:
+    """Keys whose crop would have the name of a folder that the crop of this key needs."""
+    parts = key.split("/")
+    for depth in range(1, len(parts)):
+        folder = "/".join(parts[:depth])
+        if folder.endswith(".png"):
+            yield folder.removesuffix(".png")
+
+
 def _known_problems(source: PhotographSet, *, every_face: bool) -> Iterator[Row]:
     names = KeyRegister(str(source.folder))
     keys = {photograph.key for photograph in source}
     for photograph in source:
         problem = photograph.problem
         try:
-            names.add(photograph.key)
+            names.add(photograph.key, name=photograph.path.name)
         except DataError as error:
             problem = f"unusable name: {error}"
+        taken = next((key for key in _files_on_the_way(photograph.key) if key in keys), None)
+        if taken is not None:
+            problem = f"unusable name: it needs a folder where the crop of {taken} has its file"
         first_face = _FURTHER_FACE.sub("", photograph.key)
         if every_face and first_face != photograph.key and first_face in keys:
             problem = f"unusable name: {photograph.key} is kept for a further face of another"

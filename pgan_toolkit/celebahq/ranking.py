@@ -13,9 +13,10 @@ from pgan_toolkit.arrays import Image
 from pgan_toolkit.celebahq.quality import QualityReport, measure_quality
 from pgan_toolkit.engines import ordered_map
 from pgan_toolkit.errors import DataError
-from pgan_toolkit.imaging import decode_image, limit_threads
+from pgan_toolkit.imaging import decode_image, limit_threads, threads_kept
 from pgan_toolkit.progress import Progress, ProgressMode
 from pgan_toolkit.storage import PICTURE_EXTENSIONS, Place, StoredSource, open_source, read_file
+from pgan_toolkit.storage.reading import MOST_PICTURE_BYTES
 from pgan_toolkit.wording import spreadsheet_text
 
 __all__ = ["Ranking", "ScoredPicture", "UnreadablePicture", "rank_pictures"]
@@ -94,6 +95,7 @@ def rank_pictures(
     )
     scored, unreadable = [], []
     with (
+        threads_kept(),
         closing(results),  # stopped early, its processes end with it
         Progress(len(items), label="scoring", unit="picture", mode=mode) as bar,
     ):
@@ -126,7 +128,7 @@ class _Reader:
     def read(self, item: _Item) -> Image:
         source, path = self._sources[item.source], self._paths[item.source]
         if source is None:
-            return decode_image(read_file(path), name=str(path))
+            return decode_image(read_file(path, most_bytes=MOST_PICTURE_BYTES), name=str(path))
         return source[item.number].image
 
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from pgan_toolkit.celebahq.output import MAKE_A_FILE, made_by_others, made_otherwise
+from pgan_toolkit.celebahq.output import made_by_others, made_otherwise, makes_a_file
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.storage import FormatName, RemotePath, atomic_write_bytes
 from pgan_toolkit.storage.remote.uploads import (
@@ -55,7 +55,7 @@ class RemoteOutput:
             The storage denies access or does not answer.
         """
         refuse_unwritable(self.path)
-        if self.path.is_dir() and format_name in MAKE_A_FILE:
+        if self.path.is_dir() and makes_a_file(format_name, self.path.name):
             raise UsageError(
                 f"--out {self.path}: objects lie below this name, and --format {format_name} makes "
                 "a file; choose another name"
@@ -94,7 +94,7 @@ class RemoteOutput:
             raise made_otherwise(self.path, record.selection, selection)
         return True
 
-    def publish(self, made: Path, *, selection: dict[str, object], pictures: int) -> None:
+    def publish(self, made: Path, *, selection: dict[str, object], pictures: int | None) -> None:
         """Send what was made. That it is sent is noted before, and what it became after.
 
         Raises

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from pgan_toolkit.celebahq.detection import find_predictor
+from pgan_toolkit.celebahq.ledger import leads_outside
 from pgan_toolkit.celebahq.photographs import LandmarkChoice, key_of
 from pgan_toolkit.celebahq.pipelines import Pipeline, check_pipeline
 from pgan_toolkit.celebahq.recipe import Profile
@@ -245,10 +246,23 @@ def _read_keys(path: Place) -> list[str]:
         rows = list(csv.reader(text.splitlines()))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: the list of keys cannot be read ({error})") from error
-    words = [row[0].strip() for row in rows if row and not row[0].startswith("#")]
-    if words and words[0] in _KEY_HEADERS:
+    words = [
+        (number, row[0].strip())
+        for number, row in enumerate(rows, 1)
+        if row and not row[0].startswith("#")
+    ]
+    if words and words[0][1] in _KEY_HEADERS:
         del words[0]
-    keys = list(dict.fromkeys(key_of(word) for word in words if word))
+    keys: dict[str, None] = {}
+    for number, word in words:
+        key = key_of(word)
+        if leads_outside(key):
+            raise DataError(
+                f"{path}, line {number}: {word!r:.200} leads out of the folder of pictures; name "
+                "keys, or files as they lie below that folder"
+            )
+        if key:
+            keys[key] = None
     if not keys:
         raise DataError(f"{path}: no keys; expected one key or file name a line")
-    return keys
+    return list(keys)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pgan_toolkit.celebahq.ledger import Ledger
 from pgan_toolkit.storage import AtomicPath, Place
-from pgan_toolkit.wording import spreadsheet_text
+from pgan_toolkit.wording import spreadsheet_text, visible
 
 __all__ = ["BuildSummary", "summarize", "write_table"]
 
@@ -72,10 +72,15 @@ class BuildSummary:
         lines += [f"      {reason}" for reason in self.reasons]
         if self.failed > len(self.reasons):
             lines.append(f"      ... and {self.failed - len(self.reasons):,} more")
+        if self.failures.keys() & {"unexpected error", "worker died"}:
+            lines.append(
+                f"  errors and workers that died: to try again, move {self.out} away and run the "
+                "same command"
+            )
         if self.asked is not None and self.kept < self.asked:
             lines.append(f"  {self.asked:,} were asked for; there are no more that can be used")
         lines.append(f"time: {self.wall_seconds:.1f} s; by stage, all workers together:")
-        total = max(self.photographs, 1)
+        total = max(self.photographs - self.failures.get("no picture", 0), 1)
         lines += [
             f"  {stage:10} {seconds:9.1f} s  {1000 * seconds / total:8.1f} ms a photograph"
             for stage, seconds in self.seconds.items()
@@ -139,7 +144,7 @@ def write_table(path: Path, ledger: Ledger) -> None:
         for verdict, row in ledger.judged():
             writer.writerow(
                 [
-                    spreadsheet_text(row.key),
+                    spreadsheet_text(visible(row.key)),
                     spreadsheet_text(row.file),
                     verdict.verdict,
                     verdict.rank,

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -22,9 +23,11 @@ from pgan_toolkit.celebahq.rendering import Rendered, timed
 from pgan_toolkit.digests import pixel_digest
 from pgan_toolkit.engines import is_transient
 from pgan_toolkit.errors import DataError, SetupError
+from pgan_toolkit.faults import is_fault_of_the_machine
 from pgan_toolkit.imaging import decode_image, encode_png, limit_threads
 from pgan_toolkit.restoration import PrecisionChoice, open_restorer
 from pgan_toolkit.storage import Place, RemotePath, read_file
+from pgan_toolkit.storage.reading import MOST_PICTURE_BYTES
 
 __all__ = ["Render", "Worker", "WorkerSettings", "failed_row", "render_face", "score_photograph"]
 
@@ -45,6 +48,8 @@ class WorkerSettings:
         Which faces to detect; None to use the annotated landmarks.
     predictor : Path | None
         The 68-point predictor file for detection.
+    restorer_identity : str
+        What the restorer says of itself where the build was begun.
     crops : CropFolder
         Where crops are written.
     spools_all : bool
@@ -60,6 +65,7 @@ class WorkerSettings:
     output_size: int
     faces: Literal["largest", "every"] | None
     predictor: Path | None
+    restorer_identity: str
     crops: CropFolder
     spools_all: bool
 
@@ -106,6 +112,12 @@ class Worker:
             threads=1,
             precision=settings.precision,
         )
+        if restorer.identity != settings.restorer_identity:
+            raise SetupError(
+                f"{socket.gethostname()}: restores by {restorer.identity}, where the build was "
+                f"begun by {settings.restorer_identity}: pixels would differ. Take nodes of one "
+                "kind with the same packages, or --precision float32 where only bfloat16 differs"
+            )
         self._renderer = open_renderer(
             profile,
             restorer,
@@ -120,7 +132,9 @@ class Worker:
         try:
             # Annotations were made on the pixels as stored; a detector needs upright faces.
             return decode_image(
-                read_file(path), name=str(path), apply_orientation=self._detector is not None
+                read_file(path, most_bytes=MOST_PICTURE_BYTES),
+                name=str(path),
+                apply_orientation=self._detector is not None,
             )
         except DataError as error:
             self._require_source(error)
@@ -138,7 +152,7 @@ class Worker:
             ) from error
 
     def locate(self, image: Image, photograph: Photograph) -> list[Landmarks]:
-        """Return the landmarks of the faces to use, largest face first."""
+        """Return the landmarks of the faces that can be used, largest face first."""
         if self._detector is None or self.settings.faces is None:
             faces = [] if photograph.landmarks is None else [photograph.landmarks]
         else:
@@ -147,11 +161,11 @@ class Worker:
             faces = [face.landmarks for face in found]
         if not faces:
             raise _Unusable(f"{photograph.path}: no face was found", category="no face")
-        for landmarks in faces:
-            problem = check_landmarks(landmarks, size=image.shape[:2])
-            if problem:
-                raise _Unusable(f"{photograph.path}: {problem}", category="bad landmarks")
-        return faces
+        problems = [check_landmarks(landmarks, size=image.shape[:2]) for landmarks in faces]
+        usable = [face for face, problem in zip(faces, problems, strict=True) if not problem]
+        if not usable:
+            raise _Unusable(f"{photograph.path}: {problems[0]}", category="bad landmarks")
+        return usable
 
     def render(self, image: Image, landmarks: Landmarks) -> Image:
         """Return the aligned crop."""
@@ -170,8 +184,9 @@ def _open_worker(settings: WorkerSettings) -> Worker:
 def score_photograph(worker: Worker, photograph: Photograph) -> list[Row]:
     """Return the rows of a photograph: one a face, or one that says why there is none.
 
-    Only what concerns this photograph becomes a failed row. A full disk, for one, is raised: the
-    build stops, and nothing is recorded that a later run would take for the photograph's fault.
+    Only what concerns this photograph becomes a failed row. A full disk or memory, or a GPU that
+    failed, is raised: the build stops, and nothing is recorded that a later run would take for the
+    photograph's fault.
     """
     crops: list[tuple[Row, Image]] = []
     try:
@@ -180,7 +195,14 @@ def score_photograph(worker: Worker, photograph: Photograph) -> list[Row]:
         return [failed_row(photograph, error.category, str(error))]
     except SetupError:
         raise
-    except Exception as error:  # noqa: BLE001 - recorded, counted and shown; the build goes on
+    except Exception as error:
+        if is_fault_of_the_machine(error):
+            raise SetupError(
+                f"{photograph.path}: memory or the GPU fails, not this photograph ("
+                f"{_first_line(error)}); end other programs, use fewer --workers or --device cpu, "
+                "and run the same command again"
+            ) from error
+        # Recorded, counted and shown; the build goes on.
         reason = f"{photograph.path}: {type(error).__name__}: {error}"
         return [failed_row(photograph, "unexpected error", reason)]
     if worker.settings.spools_all:
@@ -199,8 +221,8 @@ def render_face(worker: Worker, task: Render) -> str:
     crop = worker.render(worker.decode(task.path), task.row.landmark_array())
     if pixel_digest(crop) != task.row.crop_digest:
         raise DataError(
-            f"{task.path}: gives other pixels than when it was scored; "
-            "the photograph or a library has changed: put it back, or use --fresh"
+            f"{task.path}: gives other pixels than when it was scored; the photograph, a library "
+            "or the kind of processor has changed: put it back, or use --fresh"
         )
     _spool(worker, task.row, crop)
     return task.row.key
@@ -222,6 +244,10 @@ def failed_row(photograph: Photograph, category: str, reason: str) -> Row:
 def _file_of(photograph: Photograph) -> str:
     """Its path below the folder of pictures; the key is that without the extension."""
     return _one_line((PurePosixPath(photograph.key).parent / photograph.path.name).as_posix())
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
 def _has_entries(folder: Place) -> bool:

@@ -32,7 +32,8 @@ class Workspace:
     crops : CropFolder
         Crops that are finished.
     packed : Path
-        The dataset as one file, before it gets its name.
+        The dataset in another format than a folder of pictures, before it gets its place. It has
+        its name already: formats call their files by it.
 
     Raises
     ------
@@ -49,7 +50,7 @@ class Workspace:
         self.summary = self.folder / "summary.json"
         self.sheet = self.folder / "contact_sheet.png"
         self.crops = CropFolder(self.folder / "crops")
-        self.packed = self.folder / "dataset"
+        self.packed = self.folder / "packed" / out.name
         self._lock = self.folder / "lock"
         self._trash = self.folder / "trash"
         self._record = self.folder / "output.json"
@@ -92,14 +93,15 @@ class Workspace:
         """
         self.output.retire(self._trash)
         crops = self.crops.folder
-        for path in (self._trash, crops, self.packed, self.table, self.summary, self.sheet):
+        for path in (self._trash, crops, self.packed.parent, self.table, self.summary, self.sheet):
             remove(path)
         remove(self._record)
         remove_ledger(self.ledger)
 
     def _refuse_foreign(self) -> None:
         known = self._lock.exists() or self.ledger.exists()
-        if os.path.lexists(self.folder) and not known and any(self.folder.iterdir()):
+        there = os.path.lexists(self.folder) and not known
+        if there and (not self.folder.is_dir() or any(self.folder.iterdir())):
             raise UsageError(
                 f"{self.folder}: the build would keep its ledger here, and this is something "
                 "else; move it away or choose another --out"

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from pgan_toolkit.arrays import Image
-from pgan_toolkit.devices import whole_float32
+from pgan_toolkit.devices import arithmetic_of, whole_float32
 from pgan_toolkit.errors import SetupError, UsageError
 from pgan_toolkit.imaging import Box
 from pgan_toolkit.restoration.resampling import LANCZOS_A, lanczos_enlarge, lanczos_shrink
@@ -101,15 +101,15 @@ class NetRestorer:
 
     @property
     def identity(self) -> str:
-        """Name, digests, torch's version, the kind of device and the precision.
+        """Name, digests, torch's version, the arithmetic of the device and the precision.
 
         Precision is part of it: bfloat16 moves some pixels by a grey level, so that a build that
         went on with another would mix two kinds of pictures.
         """
-        # The kind of device is part of it too: a GPU sums in another order than a CPU, which moves
-        # the rare value that lies between two levels. A build that scored on one and rendered on
-        # the other would find other digests than it had recorded.
-        kind = self._device.type
+        # The device's arithmetic is part of it too: a GPU sums in another order than a CPU, which
+        # moves the rare value that lies between two levels. A build that scored on one and rendered
+        # on the other would find other digests than it had recorded.
+        kind = arithmetic_of(self._device, bfloat16=self._precision == "bfloat16")
         return f"{self._name}, torch {torch.__version__}, {kind}, {self._precision}"
 
     @property

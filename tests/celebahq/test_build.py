@@ -92,6 +92,34 @@ def test_every_format_holds_the_same_pixels_and_the_same_bytes_each_time(
         assert np.array_equal(record.image, other.image)
 
 
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("hq.tar", None),
+        ("shards", ["000000.tar"]),
+        ("hq.lmdb", ["data.mdb"]),
+        ("hq.tfrecords", ["hq-r02.tfrecords", "hq-r06.tfrecords"]),
+        ("hq.npz", None),
+    ],
+)
+def test_a_dataset_of_any_format_has_its_name_and_is_known_again(
+    samples: Path, tmp_path: Path, name: str, files: list[str] | None
+) -> None:
+    kind = {"format": "webdataset"} if name == "shards" else {}
+    settings = _settings(samples, tmp_path / name, count=2, size=64, **kind)
+    build_dataset(settings, mode="quiet")
+    if files is None:
+        assert settings.out.is_file()
+    else:
+        assert {*files} <= {path.name for path in settings.out.iterdir()}
+    assert len(open_source(settings.out)) == 2
+    made = _bytes(settings.out), settings.out.stat().st_mtime_ns
+    assert build_dataset(settings, mode="quiet").kept == 2
+    assert (_bytes(settings.out), settings.out.stat().st_mtime_ns) == made
+    build_dataset(settings, fresh=True, mode="quiet")
+    assert _bytes(settings.out) == made[0]
+
+
 def test_workers_and_passes_do_not_change_the_bytes(
     built: Path, samples: Path, tmp_path: Path
 ) -> None:

@@ -352,7 +352,7 @@ def test_a_photograph_that_goes_between_the_passes_is_named(
     opener = WorkerSettings(
         source=source.folder, profile="paper", restorer="lanczos", device="auto", precision="auto",
         pipeline="host", output_size=64, faces=None, predictor=None,
-        crops=CropFolder(tmp_path / "crops"), spools_all=False,
+        restorer_identity="lanczos", crops=CropFolder(tmp_path / "crops"), spools_all=False,
     ).opener()  # fmt: skip
     again = ordered_map(render_face, [task], prepare=opener, on_lost=_lost, workers=workers)
     with pytest.raises(DataError, match=r"/src/good\.png: cannot be read \(No such file"):

@@ -83,6 +83,11 @@ def test_shrinking_and_enlarging_follow_the_zoom(scale: float, shrink: int, upsc
     assert 1 <= left_to_do < 4
 
 
+def test_a_photograph_of_one_row_is_shrunk_to_one_row() -> None:
+    plan = plan_crop(_face(scale=18.0, x=800, y=0), width=1687, height=1, output_size=1024)
+    assert (plan.shrink, plan.shrunken_width, plan.shrunken_height) == (2, 844, 1)
+
+
 def test_a_face_well_inside_is_not_padded_and_one_at_the_edge_is_padded_on_all_sides() -> None:
     inside = plan_crop(_face(), width=600, height=600, output_size=1024)
     edge = plan_crop(_face(x=20), width=600, height=600, output_size=1024)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,14 @@ def test_rows_come_back_as_they_were_in_the_order_of_keys(tmp_path: Path) -> Non
         assert ledger.row("b") == SCORED
         assert ledger.scored_photographs() == {"b"}
     assert SCORED.landmark_array()[1, 0] == np.float32(1 / 3)
+
+
+@pytest.mark.parametrize("key", ["/photos/b", "../b", "a/../../b"])
+def test_a_key_that_leads_outside_is_refused_before_it_is_written(tmp_path: Path, key: str) -> None:
+    with Ledger(tmp_path / "l") as ledger:
+        with pytest.raises(DataError, match=r"b\.jpg: the key .* leads out of the dataset"):
+            ledger.add([FAILED, replace(SCORED, key=key)])
+        assert list(ledger.rows()) == []
 
 
 def test_a_row_of_the_same_key_is_replaced(tmp_path: Path) -> None:

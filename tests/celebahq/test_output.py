@@ -62,6 +62,25 @@ def test_an_output_of_others_is_refused_and_kept(output: Output, before: bool) -
     assert (output.path / "thesis.txt").exists()
 
 
+def test_another_folder_that_got_the_inode_is_not_what_was_made(output: Output) -> None:
+    publish(output, "a.png")
+    (output.path / "a.png").unlink()  # as if removed and made again, which gave it the same inode
+    (output.path / "thesis.txt").write_text("years of work")
+    with pytest.raises(UsageError, match="hq: --fresh removes only what a build made"):
+        output.retire(output.path.with_name("trash"))
+    assert (output.path / "thesis.txt").exists()
+
+
+def test_a_file_that_was_written_since_is_not_what_was_made(output: Output) -> None:
+    made = output.path.with_name("made")
+    made.write_text("pictures")
+    output.publish(made, selection=SELECTION, pictures=None)
+    assert output.is_finished(SELECTION)
+    output.path.write_text("years of work")
+    with pytest.raises(UsageError, match="hq: --fresh removes only what a build made"):
+        output.retire(output.path.with_name("trash"))
+
+
 def test_a_link_to_what_was_published_is_not_it(output: Output) -> None:
     publish(output, "a.png")
     output.path.rename(output.path.with_name("elsewhere"))
@@ -95,4 +114,7 @@ def test_what_cannot_be_renamed_onto_is_refused_at_once(tmp_path: Path) -> None:
         Output(Path("/proc"), record=record).refuse_unusable("folder")
     with pytest.raises(UsageError, match="is a folder, and --format zip makes a file"):
         Output(tmp_path, record=record).refuse_unusable("zip")
+    (tmp_path / "hq.tar").mkdir()
+    with pytest.raises(UsageError, match="is a folder, and --format webdataset makes a file"):
+        Output(tmp_path / "hq.tar", record=record).refuse_unusable("webdataset")
     Output(tmp_path, record=record).refuse_unusable("folder")

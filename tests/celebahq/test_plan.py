@@ -1,6 +1,8 @@
 """What is refused or marked before a photograph is opened."""
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,50 @@ def test_a_failed_photograph_that_was_removed_does_not_count_any_more(
         build_dataset(settings, mode="quiet")
     (source / "truncated.jpg").unlink()
     assert build_dataset(settings, mode="quiet").kept == 1
+
+
+@pytest.mark.parametrize("name", ["/photos/original.jpg", "../img_celeba/original.jpg"])
+def test_a_list_that_leads_out_of_the_photographs_is_refused_and_the_build_stays_usable(
+    samples: Path, tmp_path: Path, name: str
+) -> None:
+    settings = _settings(src=samples, out=tmp_path / "hq", size=64, workers=1, count=2)
+    build_dataset(settings, mode="quiet")
+    (tmp_path / "keys.txt").write_text(f"blur_1\n{name}\n")
+    other = replace(settings, out=tmp_path / "other", select=tmp_path / "keys.txt")
+    told = rf"keys\.txt, line 2: '{name}' leads out of the folder of pictures"
+    with pytest.raises(DataError, match=told):
+        build_dataset(other, mode="quiet")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_landmark_table_that_leads_out_of_the_photographs_is_refused(
+    samples: Path, tmp_path: Path
+) -> None:
+    source = _photographs(samples, tmp_path / "photos", "a.jpg")
+    points = [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10]]
+    (source / "landmarks.json").write_text(json.dumps({"a.jpg": points, "../b.jpg": points}))
+    with pytest.raises(DataError, match=r"landmarks\.json: the row of '\.\./b\.jpg' leads out"):
+        plan_build(_settings(src=source, out=tmp_path / "hq"))
+
+
+def test_a_photograph_whose_crop_would_need_anothers_file_for_a_folder_is_marked(
+    samples: Path, tmp_path: Path
+) -> None:
+    source = _photographs(samples, tmp_path / "photos", "a.jpg")
+    _photographs(samples, source / "a.png", "b.jpg")
+    settings = _settings(src=source, out=tmp_path / "hq", landmarks="detect", size=64)
+    (problem,) = plan_build(settings).problems
+    assert (problem.key, problem.category) == ("a.png/b", "unusable name")
+    assert "it needs a folder where the crop of a has its file" in problem.reason
+
+
+def test_of_a_finished_build_what_the_scores_depend_on_is_told_first(
+    samples: Path, tmp_path: Path
+) -> None:
+    settings = _settings(src=samples, out=tmp_path / "hq", size=64, workers=1, count=2)
+    build_dataset(settings, mode="quiet")
+    for other in (replace(settings, size=128), replace(settings, size=128, count=3)):
+        with pytest.raises(DataError, match="begun with other settings: size was 64 and is now 128"):
+            build_dataset(other, mode="quiet")
+        with pytest.raises(DataError, match="size was 64"):
+            plan_build(other).done_before()

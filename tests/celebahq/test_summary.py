@@ -110,3 +110,17 @@ def test_the_table_is_csv_by_rank(tmp_path: Path) -> None:
     )
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert rows[-1]["reason"] == FAILED.reason
+
+
+def test_a_row_of_the_table_is_a_line_whatever_the_photograph_is_called(tmp_path: Path) -> None:
+    path = tmp_path / "photographs.csv"
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.add([replace(FAILED, key="two\nlines", photograph="two\nlines")])
+        ledger.set_verdicts([Verdict("two\nlines", "failed")])
+        write_table(path, ledger)
+    assert len(path.read_text().splitlines()) == 2
+
+
+def test_errors_that_may_pass_are_told_how_to_try_again() -> None:
+    text = replace(SUMMARY, failures={"worker died": 1}).to_text()
+    assert "to try again, move hq away and run the same command" in text

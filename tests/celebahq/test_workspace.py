@@ -96,6 +96,17 @@ def test_clear_keeps_an_output_of_others(workspace: Workspace) -> None:
     assert workspace.ledger.exists()
 
 
+def test_a_file_in_its_place_is_refused_and_kept(workspace: Workspace) -> None:
+    workspace.folder.rmdir()
+    mine = put(workspace.folder)
+    with (
+        pytest.raises(UsageError, match=r"hq\.build: .*this is something else"),
+        workspace.locked(),
+    ):
+        pytest.fail("it was taken")
+    assert mine.is_file()
+
+
 def test_a_folder_of_that_name_that_is_no_workspace_is_refused_and_kept(
     workspace: Workspace,
 ) -> None:

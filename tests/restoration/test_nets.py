@@ -169,14 +169,25 @@ def test_precision_is_part_of_the_identity_for_pixels_depend_on_it() -> None:
     assert _restorer("float32").identity != _restorer("bfloat16").identity
 
 
-def test_the_kind_of_device_is_part_of_the_identity_and_its_number_is_not() -> None:
-    one, *others = (
-        NetRestorer(_red_net(), None, device=torch.device(name)).identity
-        for name in ("cuda:0", "cuda:1", "cpu")
-    )
-    assert others[0] == one
-    assert ", cuda, float32" in one
-    assert ", cpu, float32" in others[1]
+def _identity(device: str, precision: Precision = "float32") -> str:
+    return NetRestorer(_red_net(), None, device=torch.device(device), precision=precision).identity
+
+
+def test_the_kind_of_device_is_part_of_the_identity_and_its_number_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "RTX 1")
+    assert _identity("cuda:0") == _identity("cuda:1")
+    assert ", cuda RTX 1, float32" in _identity("cuda")
+    assert ", cpu, float32" in _identity("cpu")
+
+
+def test_what_multiplies_bfloat16_on_a_cpu_is_part_of_the_identity(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert ", cpu avx512_bf16, bfloat16" in _identity("cpu", "bfloat16")
+    assert ", cpu, float32" in _identity("cpu")
 
 
 def test_convolutions_do_without_tf32_and_the_setting_is_as_it_was_afterwards() -> None:
