@@ -180,7 +180,7 @@ def build_celebahq(  # noqa: PLR0913 - one argument an option
 
     settings = BuildSettings(src=src, out=out, **options)
     if dry_run:
-        echo(_describe(plan_build(settings)))
+        echo(_describe(plan_build(settings), fresh=fresh))
         return
     with page_place(report) as page:
         try:
@@ -211,10 +211,10 @@ def _show_status(out: "Place", *, as_json: bool) -> None:
     echo(found.to_json() if as_json else found.to_text(), nl=not as_json)
 
 
-def _describe(plan: "BuildPlan") -> str:
+def _describe(plan: "BuildPlan", *, fresh: bool) -> str:
     settings, source = plan.settings, plan.source
     usable = len(source) - len(plan.problems)
-    done = plan.done_before()
+    resumes = "nothing: --fresh forgets what was done" if fresh else _resumes(plan.done_before())
     lines = [
         f"source     {source.folder}: {len(source):,} photographs, {usable:,} of them to be opened",
         f"landmarks  {source.table or 'to be detected'}",
@@ -223,7 +223,7 @@ def _describe(plan: "BuildPlan") -> str:
         f"output     {settings.out} ({settings.output_format})",
         f"workspace  {plan.workspace.folder}",
         f"passes     {'score and render at once' if plan.keeps_all else 'score, then render'}",
-        f"resumes    {'the output is finished' if done is None else f'{done:,} scored before'}",
+        f"resumes    {resumes}",
         f"pipeline   {settings.pipeline}, nets on {settings.device}",
         f"workers    {settings.processes}",
         *source.notes,
@@ -232,3 +232,7 @@ def _describe(plan: "BuildPlan") -> str:
     if len(plan.problems) > 5:
         lines.append(f"           ... and {len(plan.problems) - 5:,} more")
     return "\n".join(lines)
+
+
+def _resumes(done: int | None) -> str:
+    return "the output is finished" if done is None else f"{done:,} scored before"

@@ -243,7 +243,10 @@ def _manifest_for(source: "Place", name: str | None) -> "Manifest | None":
     if name is not None:
         manifest = load_manifest(name)
         if manifest.kind != "download":
-            raise UsageError(f"--manifest {name}: describes a list, not files to download")
+            raise UsageError(
+                f"--manifest {name}: describes a list that comes with this program, and no files "
+                "to download; name another manifest"
+            )
         if not isinstance(source, Path) or not source.is_dir():
             raise UsageError(
                 f"{source}: no folder of this machine; --manifest takes the folder of a download"

@@ -168,6 +168,8 @@ def _describe_os_error(error: OSError) -> str:
     name = f"{error.filename}: " if error.filename else ""
     if error.errno in _FULL_DISK:
         return f"{name}no space left; free some and run the same command again, it resumes"
+    if error.errno == errno.EFBIG:
+        return f"{name}larger than files may be here (ulimit -f, or the file system); raise that"
     if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
         return f"{name}{error.strerror}; choose a place that you may write to"
     return f"{name}{error.strerror or error}"

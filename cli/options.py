@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ if TYPE_CHECKING:  # it would load all that decodes, which --help does without
 
 __all__ = [
     "FORMAT_NAMES",
+    "LOCAL_FOLDER",
     "PLACE",
     "address_option",
     "device_option",
@@ -49,6 +51,22 @@ class _Place(click.ParamType):  # type: ignore[type-arg]  # click 8.2 cannot be 
 
         return locate(value)
 
+
+class _LocalFolder(click.Path):
+    """A folder of this machine, which a URL is not: as a path it would only look odd."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if "://" in str(value):
+            from pgan_toolkit.storage.remote.urls import redacted
+
+            self.fail(
+                f"{redacted(str(value))}: is a URL; name a folder of this machine", param, ctx
+            )
+        return super().convert(value, param, ctx)
+
+
+LOCAL_FOLDER = _LocalFolder(path_type=Path, file_okay=False)
+"""The type of options that name a folder to make on this machine."""
 
 PLACE = _Place()
 """The type of arguments that name pictures to read or a dataset to make."""

@@ -44,6 +44,8 @@ def rank(
     from pgan_toolkit.celebahq import rank_pictures
     from pgan_toolkit.engines import available_cores
 
+    if quiet and table is None:
+        raise UsageError("--quiet shows no scores: name a file for them (--csv FILE)")
     # The table's place is taken before hours of scoring, not found wanting after them.
     with nullcontext() if table is None else _place(table) as place:
         ranking = rank_pictures(

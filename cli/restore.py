@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from pgan_cli.options import PLACE, device_option, precision_option, quiet_option, restorer_option
+from pgan_cli.options import (
+    LOCAL_FOLDER,
+    PLACE,
+    device_option,
+    precision_option,
+    quiet_option,
+    restorer_option,
+)
 from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import DataError, Interrupted, UsageError
@@ -60,9 +67,7 @@ class _Work:
 
 @click.command(epilog=_EXAMPLES)
 @click.argument("photos", type=PLACE)
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="A folder."
-)
+@click.option("--out", required=True, type=LOCAL_FOLDER, help="A folder.")
 @click.option("--jpeg-only", is_flag=True, help="Remove JPEG artifacts; keep the size.")
 @click.option("--superres-only", is_flag=True, help="Enlarge; leave artifacts.")
 @click.option(

@@ -88,7 +88,7 @@ def restore_score(
     """
     # One said twice is meant once.
     asked = _Asked(qualities=tuple(dict.fromkeys(qualities)), **options)
-    with report_place(report) as place:
+    with report_place(report, required=quiet) as place:
         identity, scores = _score_all(asked, quiet=quiet)
         if place is not None:
             about = {**asdict(asked), "data": str(asked.data), "restorer": identity}

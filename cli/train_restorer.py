@@ -106,6 +106,11 @@ def train_restorer(  # noqa: PLR0913 - one a option
 
     settings = training.preset(preset, task=task, adversarial=adversarial)
     if adversarial and init is None:
+        if preset == "smoke":
+            raise UsageError(
+                "--adversarial --preset smoke: its small net has no bundled weights; name those of "
+                "a run of superres with this preset by --init"
+            )
         init = bundled_weights("superres")
     if real_share is not None:
         settings = replace(settings, degradation=_shared(settings, real_share))

@@ -127,9 +127,14 @@ class Progress:
         if stopped:
             of = f" of {self.total:,}" if self.total is not None else ""
             return f"{self.label}: stopped after {self._counted(self.done)}{of}"
+        made = self.done - self._initial
+        if made == 0:
+            before = f" ({self._counted(self.done)} done before)" if self.done else ""
+            return f"{self.label}: nothing left to do{before}"
         seconds = self._clock() - self._start_s
         rate = f", {self._rate():,.1f} per second" if seconds > 0 else ""
-        return f"{self.label}: {self._counted(self.done)} in {duration_text(seconds)}{rate}"
+        whole = f" ({self.done:,} in all)" if self._initial else ""
+        return f"{self.label}: {self._counted(made)}{whole} in {duration_text(seconds)}{rate}"
 
     def _rate(self) -> float:
         seconds = self._clock() - self._start_s

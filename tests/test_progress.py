@@ -48,6 +48,23 @@ def test_resumed_items_do_not_count_in_the_rate(monkeypatch: pytest.MonkeyPatch)
     )
 
 
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (50, "packing: 50 items (60 in all) in 50 s, 1.0 per second"),
+        (0, "packing: nothing left to do (10 items done before)"),
+    ],
+)
+def test_the_last_line_tells_what_was_done_now(
+    monkeypatch: pytest.MonkeyPatch, more: int, line: str
+) -> None:
+    clock, log = Clock(), replaced_stderr(monkeypatch, io.StringIO())
+    with Progress(10 + more, label="packing", initial=10, clock=clock) as bar:
+        clock.now_s = 50
+        bar.advance(more)
+    assert log.getvalue().splitlines()[-1] == line
+
+
 def test_unknown_total_and_notes(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, log = Clock(), replaced_stderr(monkeypatch, io.StringIO())
     with Progress(None, label="reading", clock=clock) as bar:

@@ -49,10 +49,16 @@ def test_files_and_folders_can_be_mixed_and_workers_change_nothing(
     pictures: Path, samples: Path
 ) -> None:
     words = [samples / "img_celeba" / "moire.jpg", pictures]
-    one = run_main("rank", *words, "--workers", 1, "--quiet")
-    assert run_main("rank", *words, "--workers", 2, "--quiet") == one
-    assert one.out == ""
-    assert one.code == 0
+    one, two = (run_main("rank", *words, "--workers", workers) for workers in (1, 2))
+    assert one.out == two.out
+    assert len(one.out.splitlines()) > 1
+    assert (one.code, two.code) == (0, 0)
+
+
+def test_quiet_without_a_table_would_show_nothing_and_is_refused(pictures: Path) -> None:
+    done = run_main("rank", pictures, "--quiet")
+    assert done.code == 2
+    assert "name a file for them (--csv FILE)" in done.err
 
 
 @pytest.mark.parametrize("table", [True, False])

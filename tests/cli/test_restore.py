@@ -301,3 +301,11 @@ def test_what_is_no_result_has_no_mark(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x.png").write_bytes(data)
     assert _read_mark(tmp_path / "x.png") is None
     assert _read_mark(tmp_path) is None
+
+
+def test_a_url_is_no_place_for_results_and_is_told_before_anything_is_loaded(
+    tmp_path: Path,
+) -> None:
+    done = run_main("restore", tmp_path, "--out", "s3://bucket/restored")
+    assert done.code == 2
+    assert "s3://bucket/restored: is a URL; name a folder of this machine" in done.err
