@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +70,11 @@ Examples:
 )
 @click.option("--list-presets", is_flag=True, help="Name the presets, and stop.")
 @click.option("--print-config", is_flag=True, help="Print every setting as TOML, and stop.")
-@click.option("--dry-run", is_flag=True, help="Check all, say what would happen, and stop.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Check all that needs no picture decoded, say what would happen, and stop.",
+)
 @quiet_option
 def train(  # noqa: PLR0913 - one argument an option
     *,
@@ -120,7 +123,7 @@ def train(  # noqa: PLR0913 - one argument an option
         mode="quiet" if quiet else "auto",
     )
     if dry_run:
-        _print_plan(settings, data, out, resume=resume, options=options)
+        _print_plan(settings, data, out, resume=resume, checkpoint=checkpoint, options=options)
     elif profile is not None:
         _print_profile(settings, data, profile, resume=resume, options=options)
     else:
@@ -181,10 +184,16 @@ def _print_plan(
     out: Path | None,
     *,
     resume: Path | None,
+    checkpoint: Path | None,
     options: "RunOptions",
 ) -> None:
     from reference_trainer.runs import RunFolder, check_new
-    from reference_trainer.training import check_reals, describe_run, joined_world
+    from reference_trainer.training import (
+        check_checkpoint,
+        check_reals,
+        describe_run,
+        joined_world,
+    )
 
     with joined_world(options.device) as world:
         if out is not None:
@@ -197,10 +206,14 @@ def _print_plan(
                 "there are; give --data too"
             )
         if place is not None:
-            dry = replace(options, cache=False)  # which nothing is written to
-            reals = check_reals(settings, data=place, options=dry, world=world)
+            reals = check_reals(
+                settings, data=place, options=options, world=world, headers_only=True
+            )
             label_count = reals.label_count
             _print(f"{place}: {len(reals):,} pictures, {label_count} labels")
+            if resume is not None:
+                path, saved = check_checkpoint(resume, settings, reals, checkpoint=checkpoint)
+                _print(f"{path}: goes on from there, {saved.state.kimg:,g} kimg")
         _print(describe_run(settings, label_count=label_count, world_size=world.size))
 
 

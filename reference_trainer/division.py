@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pgan_toolkit.errors import UsageError
 from reference_trainer.configuration.settings import RunSettings
-from reference_trainer.schedule import phases
+from reference_trainer.schedule import minibatch_sizes
 
 __all__ = ["Division", "check_divisions", "divide_minibatch"]
 
@@ -73,7 +73,7 @@ def check_divisions(settings: RunSettings, *, world_size: int) -> None:
     UsageError
         One cannot.
     """
-    for size in sorted({stretch.minibatch_size for stretch in phases(settings)}):
+    for size in minibatch_sizes(settings):
         divide_minibatch(size, settings, world_size=world_size)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pgan_toolkit.errors import UsageError
 from reference_trainer.configuration.settings import RunSettings
 
-__all__ = ["Phase", "Stretch", "phase_at", "phases"]
+__all__ = ["Phase", "Stretch", "minibatch_sizes", "phase_at", "phases"]
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,15 @@ def phases(settings: RunSettings) -> tuple[Stretch, ...]:
         for start, end, resolution, fading in _bounds(settings)
         if start < min(end, total)
     )
+
+
+def minibatch_sizes(settings: RunSettings) -> tuple[int, ...]:
+    """Return the sizes of all minibatches of a run, ascending.
+
+    The first step is one of the first resolution, even where that one's stretch is empty.
+    """
+    first = phase_at(0, settings).minibatch_size
+    return tuple(sorted({first, *(stretch.minibatch_size for stretch in phases(settings))}))
 
 
 def _doublings(settings: RunSettings) -> int:

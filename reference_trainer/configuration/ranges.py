@@ -4,13 +4,20 @@ import math
 
 from pgan_toolkit.errors import UsageError
 
-__all__ = ["above_zero", "at_least_one", "within"]
+__all__ = ["above_zero", "at_least_one", "at_most", "within"]
 
 
 def at_least_one(settings: object, *names: str) -> None:
     """Raise UsageError unless these settings are 1 or more, and finite."""
     for name in names:
         within(settings, name, 1, math.inf)
+
+
+def at_most(settings: object, most: float, *names: str) -> None:
+    """Raise UsageError if one of these settings is more."""
+    for name in names:
+        if getattr(settings, name) > most:
+            raise UsageError(f"{name}={getattr(settings, name)}: expected {most:,} or less")
 
 
 def within(settings: object, name: str, low: float, high: float) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pgan_toolkit.errors import UsageError
-from reference_trainer.configuration.ranges import above_zero, at_least_one, within
+from reference_trainer.configuration.ranges import above_zero, at_least_one, at_most, within
 
 __all__ = [
     "Architecture",
@@ -26,6 +26,11 @@ __all__ = [
 ]
 
 Architecture = Literal["table2", "mnist-pooled", "mnist-strided"]
+
+_MOST_MAPS = 1 << 27
+"""Beyond, the bytes of a layer's weights cannot be counted in 64 bits."""
+_MOST_PICTURES = 1 << 20
+_MOST_KIMG = 1e300  # beyond, reals are no number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +99,7 @@ class GeneratorSettings:
 
     def __post_init__(self) -> None:
         at_least_one(self, "latent_size", "g_map_base", "g_map_most")
+        at_most(self, _MOST_MAPS, "latent_size", "g_map_base", "g_map_most")
         within(self, "leak", 0, 1)
 
 
@@ -130,6 +136,7 @@ class DiscriminatorSettings:
 
     def __post_init__(self) -> None:
         at_least_one(self, "d_map_base", "d_map_most")
+        at_most(self, _MOST_MAPS, "d_map_base", "d_map_most")
         within(self, "stddev_group", 0, math.inf)
         within(self, "noise", 0, math.inf)
 
@@ -257,13 +264,16 @@ class ScheduleSettings:
     def __post_init__(self) -> None:
         above_zero(self, "total_kimg")
         at_least_one(self, "minibatch_size")
+        at_most(self, _MOST_PICTURES, "minibatch_size")
+        at_most(self, _MOST_KIMG, "total_kimg")
         for name in ("stable_kimg", "fade_kimg"):
             within(self, name, 0, math.inf)
         if self.growing and not self.stable_kimg + self.fade_kimg > 0:
             raise UsageError("stable_kimg=0 and fade_kimg=0: expected one of them above 0")
         for resolution, size in self.minibatch_sizes.items():
-            if size < 1:
-                raise UsageError(f"minibatch_sizes: {size} at {resolution}: expected 1 or more")
+            expected = "1 or more" if size < 1 else f"{_MOST_PICTURES:,} or less"
+            if not 1 <= size <= _MOST_PICTURES:
+                raise UsageError(f"minibatch_sizes: {size} at {resolution}: expected {expected}")
 
 
 @dataclass(frozen=True, kw_only=True)

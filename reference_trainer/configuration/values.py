@@ -32,7 +32,7 @@ def checked_value(value: object, kind: object) -> object:
         return _checked_list(value, inner[0])
     if kind is float:
         _required(value, isinstance(value, int | float) and not isinstance(value, bool))
-        return float(typing.cast(float, value))
+        return _finite(typing.cast(float, value))
     # bool is a subclass of int
     return _required(value, type(value) is kind)
 
@@ -41,6 +41,13 @@ def _required(value: object, condition: bool) -> object:
     if not condition:
         raise TypeError
     return value
+
+
+def _finite(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:  # a whole number beyond all floats
+        raise TypeError from error
 
 
 def _checked_table(value: object, kind: object) -> dict[int, object]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from reference_trainer.networks.inputs import (
     check_alpha,
@@ -108,5 +109,5 @@ class Generator(nn.Module):
         values = pixel_norm(latents) if self.normalize_latents else latents
         if labels is None:
             return values
-        kinds = torch.eye(self.label_count, dtype=values.dtype, device=values.device)
-        return torch.cat([values, kinds[labels]], dim=1)
+        kinds = functional.one_hot(labels.long(), self.label_count)
+        return torch.cat([values, kinds.to(values.dtype)], dim=1)

@@ -64,11 +64,13 @@ class RealImages:
         Threads that decode; None: one a core.
     progress : {"auto", "quiet"}
         Of the pass over all pictures that fills the cache.
+    headers_only : bool
+        Look at the header of every picture and decode none, for a plan of a run.
 
     Attributes
     ----------
-    label_count : int
-        Classes, 0 where the run is not conditional.
+    label_counts : tuple of int
+        Pictures of each class, from 0 to the highest; empty where the run is not conditional.
 
     Raises
     ------
@@ -89,18 +91,28 @@ class RealImages:
         cache: Path | None,
         workers: int | None = None,
         progress: ProgressMode = "auto",
+        headers_only: bool = False,
     ) -> None:
         self.source = source
         self.workers = available_cores() if workers is None else workers
         self._resolution = settings.resolution
         self._labels = _read_labels(source) if settings.conditional else None
-        self.label_count = 0 if self._labels is None else int(self._labels.max()) + 1
+        self.label_counts = _counts(self._labels)
         self._reader = SquareReader(source, resolution=settings.resolution)
         self._order = ShowingOrder(len(source), seed=seed, mirror=settings.mirror)
-        self._levels = self._prepare_levels(cache, progress)
+        self._levels: Levels = {}
+        if headers_only:
+            self._check_all_headers(progress)
+        else:
+            self._levels = self._prepare_levels(cache, progress)
 
     def __len__(self) -> int:
         return len(self.source)
+
+    @property
+    def label_count(self) -> int:
+        """Classes, 0 where the run is not conditional."""
+        return len(self.label_counts)
 
     def check_minibatch(self, minibatch_size: int) -> None:
         """Refuse a minibatch that would show a picture twice.
@@ -215,6 +227,10 @@ class RealImages:
         ):
             for _ in checked:
                 bar.advance()
+
+
+def _counts(labels: NDArray[np.int64] | None) -> tuple[int, ...]:
+    return () if labels is None else tuple(np.bincount(labels).tolist())
 
 
 def _read_labels(source: StoredSource) -> NDArray[np.int64]:

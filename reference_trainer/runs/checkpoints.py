@@ -8,8 +8,8 @@ the step or of the picture).
 
 import contextlib
 import math
-import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -25,6 +25,7 @@ from pgan_toolkit.runs import (
 )
 from reference_trainer.configuration import RunSettings
 from reference_trainer.runs.directory import RunFolder
+from reference_trainer.runs.numbered import found_checkpoints, images_of, leave_behind
 from reference_trainer.runs.record import DataFacts
 from reference_trainer.runs.state import (
     GeneratorState,
@@ -37,7 +38,6 @@ from reference_trainer.runs.state import (
 __all__ = ["Checkpoints", "load_generator", "newest_checkpoint", "read_saved"]
 
 _KIND = CheckpointKind("pgan-toolkit training checkpoint", version=1)
-_NAME = re.compile(r"kimg-([0-9]{6,})\.([0-9]{3})\.safetensors")
 _BEST_BY = "swd"
 
 Parts = Mapping[str, nn.Module | torch.optim.Optimizer]
@@ -68,8 +68,8 @@ class Checkpoints:
         """Write a checkpoint, and remove those that need not stay.
 
         Those later than it come from before the run was resumed from an older one: they are moved
-        to `RunFolder.left_behind`. Needs room for one checkpoint more than stay: where fewer are to
-        stay than before, the others make room first.
+        aside, as `go_on_from` does. Needs room for one checkpoint more than stay: where fewer are
+        to stay than before, the others make room first.
 
         Parameters
         ----------
@@ -88,14 +88,51 @@ class Checkpoints:
         SetupError
             The disk is full, or the folder cannot be written to. All older ones are untouched.
         """
+        self._remove_old(self.folder.checkpoint(state.kimg))
+        path = self.save_beside(parts, state)
+        leave_behind(self.folder, shown=state.images_shown)
+        self._remove_old(path)
+        return path
+
+    def save_beside(self, parts: Parts, state: TrainingState) -> Path:
+        """Write a checkpoint and remove none: of a run that has failed.
+
+        Parameters, what is returned and what is raised are those of `save`.
+        """
         path = self.folder.checkpoint(state.kimg)
         saved = Saved(state=state, settings=self._settings, data=self._data)
         self._remove_partial()
-        self._remove_old(path)
         save_checkpoint(path, parts, kind=_KIND, state=saved.as_json())
-        self._leave_behind(path)
-        self._remove_old(path)
         return path
+
+    def go_on_from(self, path: Path, state: TrainingState) -> None:
+        """Make a checkpoint the newest of the run, before the run goes on from it.
+
+        Later checkpoints and grids of fakes are moved aside (`RunFolder.left_behind`), so that a
+        kill before the next save does not lead back to them. A checkpoint that lies elsewhere is
+        copied to its place among the run's.
+
+        Parameters
+        ----------
+        path : Path
+            The checkpoint.
+        state : TrainingState
+            What it says.
+
+        Raises
+        ------
+        OSError
+            The disk is full, or the folder cannot be written to.
+        """
+        own = self.folder.checkpoint(state.kimg)
+        if path.resolve() == own.resolve():
+            leave_behind(self.folder, shown=state.images_shown)
+            return
+        own.parent.mkdir(exist_ok=True)
+        partial = own.with_name(f".{own.name}.copied.partial")
+        shutil.copyfile(path, partial)
+        leave_behind(self.folder, shown=state.images_shown - 1)
+        partial.replace(own)
 
     def load(self, path: Path, parts: Parts) -> Saved:
         """Put a checkpoint into the parts, if it is one of this run.
@@ -114,15 +151,27 @@ class Checkpoints:
             The file is damaged (the message names the one before it), of other settings (the
             message lists them), or of other pictures.
         """
-        try:
-            saved = read_saved(path)
-            self._require_same_run(path, saved)
+        saved = self.check(path)
+        with self._other_named(path):
             load_checkpoint(path, parts, kind=_KIND)
-        except _OtherRunError:
-            raise
+        return saved
+
+    def check(self, path: Path) -> Saved:
+        """See that a checkpoint is of this run, by what it says: without reading a tensor.
+
+        What is returned and what is raised are those of `load`.
+        """
+        with self._other_named(path):
+            saved = read_saved(path)
+        self._require_same_run(path, saved)
+        return saved
+
+    @contextlib.contextmanager
+    def _other_named(self, path: Path) -> Iterator[None]:
+        try:
+            yield
         except DataError as error:
             raise DataError(f"{error}; {self._instead_of(path)}") from error
-        return saved
 
     def _require_same_run(self, path: Path, saved: Saved) -> None:
         changed = forbidden_changes(saved.settings, self._settings)
@@ -130,21 +179,28 @@ class Checkpoints:
             listed = "; ".join(
                 f"{name}: {old!r}, now {new!r}" for name, (old, new) in changed.items()
             )
-            raise _OtherRunError(
+            raise DataError(
                 f"{path}: is of a run with other settings ({listed}); go on with those, or begin a "
                 "new run"
             )
         then, now = saved.data, self._data
         if (then.digest, then.label_count) != (now.digest, now.label_count):
-            raise _OtherRunError(
+            raise DataError(
                 f"{path}: the run was shown {then.pictures:,} pictures ({then.path}, "
                 f"{then.label_count} labels), which {now.path} ({now.pictures:,} pictures, "
                 f"{now.label_count} labels) are not; name the same ones (--data)"
             )
+        if then.label_counts != now.label_counts:
+            raise DataError(
+                f"{path}: the labels of {now.path} are not those that the run learnt from, or the "
+                "run was begun before fakes had labels as often as reals; restore the labels, or "
+                "begin a new run"
+            )
 
     def _instead_of(self, path: Path) -> str:
-        others = [other for other in _found(self.folder) if other.resolve() != path.resolve()]
-        older = [other for other in others if _images(other) < _images(path)] or others
+        found = found_checkpoints(self.folder)
+        others = [other for other in found if other.resolve() != path.resolve()]
+        older = [other for other in others if images_of(other) < images_of(path)] or others
         if not older:
             return "the run has no other: begin it anew"
         return f"the one before it is {older[-1].name}: go on there with --checkpoint {older[-1]}"
@@ -154,28 +210,19 @@ class Checkpoints:
         for entry in self.folder.checkpoints_folder.glob(".kimg-*.safetensors.*.partial"):
             entry.unlink(missing_ok=True)
 
-    def _leave_behind(self, saved: Path) -> None:
-        later = [path for path in _found(self.folder) if _images(path) > _images(saved)]
-        if later:
-            self.folder.left_behind.mkdir(exist_ok=True)
-        for path in later:
-            path.replace(self.folder.left_behind / path.name)
-
     def _remove_old(self, newest: Path) -> None:
-        found = [path for path in _found(self.folder) if _images(path) <= _images(newest)]
+        found = [
+            path for path in found_checkpoints(self.folder) if images_of(path) <= images_of(newest)
+        ]
         kept = {*found[-self._settings.output.keep_checkpoints :], _best(found)}
         for path in found:
             if path not in kept:
                 path.unlink(missing_ok=True)
 
 
-class _OtherRunError(DataError):
-    """A checkpoint is whole, and of another run."""
-
-
 def newest_checkpoint(folder: RunFolder) -> Path | None:
     """Return the checkpoint of the most kimg, whole or not; None where there is none."""
-    found = _found(folder)
+    found = found_checkpoints(folder)
     return found[-1] if found else None
 
 
@@ -210,26 +257,19 @@ def load_generator(path: Path) -> GeneratorState:
     return GeneratorState(saved=saved, weights=weights)
 
 
-def _found(folder: RunFolder) -> list[Path]:
-    """All checkpoints, oldest first."""
-    place = folder.checkpoints_folder
-    entries = place.iterdir() if place.is_dir() else ()
-    return sorted((path for path in entries if _NAME.fullmatch(path.name)), key=_images)
-
-
-def _images(path: Path) -> int:
-    """Reals shown, from a checkpoint's name; -1 of another file."""
-    match = _NAME.fullmatch(path.name)
-    return int(match[1] + match[2]) if match else -1
-
-
 def _best(paths: list[Path]) -> Path | None:
-    """The one of the lowest SWD; of equal ones the last; None where none was measured."""
-    scores: list[tuple[float, int, Path]] = []
-    for path in paths:
+    """The one of the lowest SWD, of those measured as the newest was; of equal ones the last.
+
+    None where none was measured.
+    """
+    alike: list[tuple[float, int, Path]] = []
+    protocol: str | None = None
+    for path in reversed(paths):
         # One that is damaged has no score, and is told of when somebody wants it.
         with contextlib.suppress(DataError):
-            score = read_saved(path).state.scores.get(_BEST_BY, math.nan)
-            if math.isfinite(score):
-                scores.append((score, -_images(path), path))
-    return min(scores)[2] if scores else None
+            state = read_saved(path).state
+            score, its = state.scores.get(_BEST_BY, math.nan), state.protocols.get(_BEST_BY, "")
+            if math.isfinite(score) and protocol in (None, its):
+                protocol = its
+                alike.append((score, -images_of(path), path))
+    return min(alike)[2] if alike else None

@@ -30,6 +30,7 @@ fakes/            kimg-000600.000.png: pictures of the average generator, always
 checkpoints/      kimg-000600.000.safetensors: the complete state of the run at that kimg. The last
                   few stay (keep_checkpoints in settings.toml) and the one of the lowest SWD
 checkpoints/left-behind/
+fakes/left-behind/
                   what a run had come to before it was resumed from an older checkpoint. Nothing
                   reads these: remove them when you like
 tensorboard/      curves, where --tensorboard asked for them
@@ -103,6 +104,11 @@ class RunFolder:
         return self.checkpoints_folder / "left-behind"
 
     @property
+    def fakes_left_behind(self) -> Path:
+        """Grids of fakes later than the checkpoint that the run was resumed from."""
+        return self.fakes_folder / "left-behind"
+
+    @property
     def tensorboard(self) -> Path:
         """Curves."""
         return self.path / "tensorboard"
@@ -160,7 +166,7 @@ def read_record(folder: RunFolder) -> dict[str, object]:
     if not folder.record.is_file():
         raise DataError(
             f"{folder.path}: holds no run ({folder.record.name} is missing); name the folder that "
-            "was given as --out, or begin a new run (--preset, --data, --out)"
+            "was given as --out to `pgan-toolkit train`"
         )
     found = _parsed(folder.record)
     if found.get("format") != FORMAT:

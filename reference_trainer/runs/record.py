@@ -29,6 +29,8 @@ class DataFacts:
         How many.
     label_count : int
         Labels that the networks are given; 0: none.
+    label_counts : tuple of int
+        Pictures of each label, as often as which fakes have it; empty where there are no labels.
     digest : str
         SHA-256 that tells them from others, `pgan_toolkit.runs.pictures_digest`.
     """
@@ -37,6 +39,7 @@ class DataFacts:
     pictures: int
     label_count: int
     digest: str
+    label_counts: tuple[int, ...] = ()
 
 
 def check_new(folder: RunFolder) -> None:
@@ -56,11 +59,9 @@ def check_new(folder: RunFolder) -> None:
         raise UsageError(
             f"{path}: holds a run; go on with it (--resume {path}), or name another --out"
         )
+    begun = {folder.lock.name, *_written_first(folder)}  # by a run that was killed at once
     others = sorted(
-        entry.name
-        for entry in path.iterdir()
-        # What a run leaves that was killed while it began.
-        if entry.name != folder.lock.name and not _is_partial(entry)
+        entry.name for entry in path.iterdir() if entry.name not in begun and not _is_partial(entry)
     )
     if others:
         more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
@@ -88,6 +89,7 @@ def begin_run(
         The disk is full, or the folder cannot be written to.
     """
     check_new(folder)
+    begun = made_with(device=device, world_size=world_size)  # it takes a while
     atomic_write_bytes(folder.readme, README.encode())
     atomic_write_bytes(folder.settings, settings_toml(settings).encode())
     record = {
@@ -95,7 +97,7 @@ def begin_run(
         "version": VERSION,
         "preset": settings.preset,
         "data": asdict(data),
-        "begun": made_with(device=device, world_size=world_size),
+        "begun": begun,
         "resumed": [],
     }
     _write(folder, record)  # last: it makes the folder a run
@@ -141,16 +143,37 @@ def read_data_facts(folder: RunFolder) -> DataFacts:
 def data_facts_of(found: object, *, where: Path) -> DataFacts:
     """Return facts from JSON; a DataError where they are not whole."""
     expected = {field.name: field.type for field in fields(DataFacts)}
+    del expected["label_counts"]  # which JSON has as a list, and older files do not have
     if not isinstance(found, dict) or any(
         type(found.get(name)) is not kind for name, kind in expected.items()
     ):
         raise DataError(f"{where}: says nothing whole of its data; restore it from a backup")
-    return DataFacts(**{name: found[name] for name in expected})
+    counts = found.get("label_counts", ())
+    if not _are_counts(counts, found["label_count"]):
+        raise DataError(f"{where}: label_counts do not fit label_count; restore it from a backup")
+    return DataFacts(**{name: found[name] for name in expected}, label_counts=tuple(counts))
+
+
+def _are_counts(found: object, labels: int) -> bool:
+    return (
+        isinstance(found, list | tuple)
+        and len(found) in (0, labels)
+        and all(type(count) is int and count >= 0 for count in found)
+    )
 
 
 def _write(folder: RunFolder, record: dict[str, object]) -> None:
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
     atomic_write_bytes(folder.record, text.encode())
+
+
+def _written_first(folder: RunFolder) -> set[str]:
+    """What a run writes before its record, where that is what there is."""
+    try:
+        ours = folder.readme.read_text(encoding="utf-8", errors="replace") == README
+    except OSError:
+        return set()
+    return {folder.readme.name, folder.settings.name} if ours else set()
 
 
 def _is_partial(entry: Path) -> bool:

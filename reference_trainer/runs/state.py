@@ -44,6 +44,10 @@ class TrainingState:
         What else `TrainingStep.state` keeps: the running mean of the adaptive noise.
     scores : mapping of str to float
         What was measured of exactly this state: {"swd": 12.5}; empty where nothing was.
+    protocols : mapping of str to str
+        How: of how many images, by which definition. Scores of others do not compare with them.
+    measurement_due : bool
+        Whether a measurement of this state was given up, and is to be made on a resume.
     world_size : int
         Processes that trained it.
     device : str
@@ -54,6 +58,8 @@ class TrainingState:
     steps: int
     step_state: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
+    protocols: Mapping[str, str] = field(default_factory=dict)
+    measurement_due: bool = False
     world_size: int = 1
     device: str = "cpu"
 

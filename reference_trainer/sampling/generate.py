@@ -68,11 +68,10 @@ def records_of_seeds(
     DataError
         The generator gives values that are no numbers.
     """
-    count = sampler.info.label_count
     for seed in seeds:
         image = sampler.of_seed(seed, label=label)[0].permute(1, 2, 0).contiguous().numpy()
-        shown = label if label is not None or count == 0 else seed % count
-        yield Record(seed_key(seed), image, shown)
+        labels = sampler.labels([seed], label=label)
+        yield Record(seed_key(seed), image, None if labels is None else int(labels[0]))
 
 
 def write_pictures(

@@ -17,6 +17,7 @@ __all__ = [
     "labels_of_seeds",
     "latents_of_seeds",
     "parse_grid",
+    "present_classes",
     "to_uint8",
 ]
 
@@ -56,8 +57,24 @@ def fixed_latents(count: int, latent_size: int, seed: int) -> Tensor:
     return latents_of_seeds(range(seed, seed + count), latent_size=latent_size)
 
 
-def labels_of_seeds(seeds: Sequence[int], *, label_count: int) -> Tensor | None:
+def present_classes(label_counts: Sequence[int]) -> tuple[int, ...]:
+    """Return the classes that have pictures, from how many each has."""
+    return tuple(label for label, count in enumerate(label_counts) if count)
+
+
+def labels_of_seeds(
+    seeds: Sequence[int], *, label_count: int, classes: Sequence[int] = ()
+) -> Tensor | None:
     """Return the class index of each seed: the classes take turns. None for a run without labels.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+        0 or more.
+    label_count : int
+        Classes; 0: none.
+    classes : sequence of int
+        Those that take turns; empty: all.
 
     Returns
     -------
@@ -66,7 +83,8 @@ def labels_of_seeds(seeds: Sequence[int], *, label_count: int) -> Tensor | None:
     """
     if label_count == 0:
         return None
-    return torch.tensor([seed % label_count for seed in seeds], dtype=torch.int64)
+    turns = classes or range(label_count)
+    return torch.tensor([turns[seed % len(turns)] for seed in seeds], dtype=torch.int64)
 
 
 def to_uint8(images: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from reference_trainer.runs import (
     newest_checkpoint,
     read_data_facts,
 )
+from reference_trainer.sampling.grids import present_classes
 from reference_trainer.sampling.sampler import Sampler, SamplerInfo
 from reference_trainer.schedule import phase_at
 
@@ -78,8 +79,8 @@ def open_sampler(run: Path, *, checkpoint: Path | None = None, device: str = "au
         There is no run or no checkpoint, or it is damaged.
     """
     where = find_device(device)
-    found = find_checkpoint(run)
-    path = found if checkpoint is None else checkpoint
+    path = find_checkpoint(run) if checkpoint is None else checkpoint
+    read_data_facts(RunFolder(run))
     state = load_generator(path)
     if where.type == "cuda":
         _turn_tf32_off()
@@ -125,6 +126,7 @@ def _info(state: GeneratorState, path: Path) -> SamplerInfo:
         alpha=phase.alpha,
         latent_size=settings.generator.latent_size,
         label_count=state.saved.data.label_count,
+        classes=present_classes(state.saved.data.label_counts),
     )
 
 

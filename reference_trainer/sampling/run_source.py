@@ -11,6 +11,7 @@ from pgan_toolkit.arrays import Image
 from pgan_toolkit.storage import PictureInfo, StoredSource
 from reference_trainer.runs import is_run, read_saved
 from reference_trainer.sampling.generate import seed_key
+from reference_trainer.sampling.grids import labels_of_seeds, present_classes
 from reference_trainer.sampling.opening import find_checkpoint, open_sampler
 from reference_trainer.sampling.sampler import Sampler
 
@@ -36,7 +37,9 @@ class RunSource(StoredSource):
     resolution : int
         Side of the pictures, pixels.
     label_count : int
-        Classes, which the pictures have in turn; 0: none.
+        Classes; 0: none.
+    classes : tuple of int
+        Those that the pictures have in turn; empty: all.
     """
 
     def __init__(
@@ -46,13 +49,15 @@ class RunSource(StoredSource):
         open_sampler: Callable[[], Sampler],
         resolution: int,
         label_count: int = 0,
+        classes: tuple[int, ...] = (),
     ) -> None:
         seeds = range(PICTURES_OF_A_RUN)
+        labels = labels_of_seeds(seeds, label_count=label_count, classes=classes)
         super().__init__(
             path.absolute(),
             format_name="training run",
             keys=[seed_key(seed) for seed in seeds],
-            labels=[seed % label_count if label_count else None for seed in seeds],
+            labels=[None] * len(seeds) if labels is None else labels.tolist(),
         )
         self._open_sampler = open_sampler
         self._resolution = resolution
@@ -97,4 +102,5 @@ def open_run(path: Path) -> RunSource | None:
         open_sampler=partial(open_sampler, path, checkpoint=checkpoint),
         resolution=saved.settings.data.resolution,
         label_count=saved.data.label_count,
+        classes=present_classes(saved.data.label_counts),
     )

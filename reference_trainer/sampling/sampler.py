@@ -49,6 +49,8 @@ class SamplerInfo:
         Numbers in a latent vector.
     label_count : int
         Classes; 0: a run without labels.
+    classes : tuple of int
+        Those that have pictures, and that seeds have in turn; empty: all.
     """
 
     name: str
@@ -57,6 +59,7 @@ class SamplerInfo:
     alpha: float
     latent_size: int
     label_count: int = 0
+    classes: tuple[int, ...] = ()
 
     def check_label(self, label: int | None) -> None:
         """Refuse a class that the run does not have.
@@ -166,7 +169,7 @@ class Sampler:
         self.info.check_label(label)
         if label is not None:
             return torch.full((len(seeds),), label, dtype=torch.int64)
-        return labels_of_seeds(seeds, label_count=self.info.label_count)
+        return labels_of_seeds(seeds, label_count=self.info.label_count, classes=self.info.classes)
 
     def _draw(self, latents: Tensor, labels: Tensor | None) -> Tensor:
         with torch.inference_mode():

@@ -27,7 +27,7 @@ def latent_walk(
     Each walker's vectors are drawn from N(0, 1) for every frame, smoothed in time by a Gaussian
     that wraps around (the paper's video: a sigma of 45 frames at 60 Hz), and divided by their root
     mean square. A walker's way depends on the seed and its number alone, not on how many others
-    there are. A loop of few sigmas hardly moves.
+    there are. A loop of few sigmas hardly moves, and sigma may not be longer than the loop.
 
     Parameters
     ----------
@@ -50,12 +50,17 @@ def latent_walk(
     Raises
     ------
     UsageError
-        There are no frames, or sigma is not above 0.
+        There are no frames, or sigma is not above 0, or beyond the loop's length.
     """
     if frames < 1:
         raise UsageError(f"a walk of {frames} frames: expected 1 or more")
     if not 0 < sigma_frames < math.inf:
         raise UsageError(f"a walk smoothed over {sigma_frames} frames: expected more than 0")
+    if sigma_frames > frames:
+        raise UsageError(
+            f"a walk of {frames:,} frames smoothed over {sigma_frames:,g}: expected no more than "
+            "the loop has; make it longer (--seconds), or smooth less (--smoothing-seconds)"
+        )
     ways = np.empty((frames, walkers, latent_size), np.float32)
     for walker in range(walkers):
         noise = generator(seed, "latent walk", walker).standard_normal((frames, latent_size))

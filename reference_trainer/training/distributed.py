@@ -80,12 +80,22 @@ class World:
         SetupError
             Another process has ended, or does not answer.
         """
+        return bool(self.most(int(flag)))
+
+    def most(self, number: int) -> int:
+        """Return the largest of the numbers that the processes name; all have to ask.
+
+        Raises
+        ------
+        SetupError
+            Another process has ended, or does not answer.
+        """
         if self.size == 1:
-            return flag
-        found = torch.tensor(float(flag), device=self.device)
+            return number
+        found = torch.tensor(number, device=self.device)
         with self._together("agreeing with the others"):
             dist.all_reduce(found, op=dist.ReduceOp.MAX)
-        return bool(found)
+        return int(found)
 
     def wait(self) -> None:
         """Return when all processes have come here.

@@ -3,6 +3,7 @@
 So results do not depend on the number of processes, and a resumed run needs no generator's state.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,12 +49,22 @@ class Draws:
         numbers = generator(self.seed, purpose, self.update)
         return self._mine(numbers.random(self.minibatch_size, dtype=np.float32))
 
-    def labels(self, purpose: str, count: int) -> Tensor | None:
-        """Return int64 (n,), 0 to count - 1, each as likely; None if there are no labels."""
-        if count == 0:
+    def labels(self, purpose: str, counts: Sequence[int]) -> Tensor | None:
+        """Return int64 (n,): of pictures drawn with replacement, as in the authors' programs.
+
+        Parameters
+        ----------
+        purpose : str
+            What they are for.
+        counts : sequence of int
+            Pictures of each label, from 0. None are drawn, and None is returned, where it is empty.
+        """
+        if not counts:
             return None
         numbers = generator(self.seed, purpose, self.update)
-        return self._mine(numbers.integers(count, size=self.minibatch_size))
+        ends = np.cumsum(counts)
+        picture = numbers.integers(ends[-1], size=self.minibatch_size)
+        return self._mine(np.searchsorted(ends, picture, side="right"))
 
     def _mine(self, values: np.ndarray) -> Tensor:
         mine = torch.from_numpy(np.ascontiguousarray(values[self.rows]))

@@ -1,9 +1,10 @@
 """The loop of a run: steps, and all that is due between them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -13,55 +14,27 @@ from pgan_toolkit.errors import DataError, Interrupted
 from pgan_toolkit.metrics import Result
 from pgan_toolkit.runs import StopRequests
 from reference_trainer.configuration import RunSettings
-from reference_trainer.division import divide_minibatch
-from reference_trainer.reals import BatchPlan, RealBatch, RealImages, RealLoader
+from reference_trainer.reals import RealBatch, RealImages, RealLoader
 from reference_trainer.runs import Checkpoints, TrainingState
 from reference_trainer.sampling import Sampler, SamplerInfo
+from reference_trainer.sampling.grids import present_classes
 from reference_trainer.schedule import Phase, phase_at
 from reference_trainer.training.distributed import World
+from reference_trainer.training.feed import Feed
 from reference_trainer.training.measurements import Measurements
 from reference_trainer.training.memory import enough_memory
+from reference_trainer.training.position import Position, is_due, plans
 from reference_trainer.training.reporting import Reporter
 from reference_trainer.training.step import TrainingStep
 
-__all__ = ["Position", "Session", "begin", "is_due", "plans", "train_to_end"]
+__all__ = ["Session", "begin", "train_to_end"]
 
 
 _STEPS_UNHEARD = 10
 """Steps between two questions to all processes, for each of which a GPU's queue runs empty."""
 
-
-@dataclass(frozen=True)
-class Position:
-    """How far a run is.
-
-    Attributes
-    ----------
-    shown : int
-        Reals shown to D, by all processes.
-    steps : int
-        Steps of G.
-    """
-
-    shown: int = 0
-    steps: int = 0
-
-    def after_step(self, phase: Phase, settings: RunSettings) -> "Position":
-        """Return where the run is after one more step."""
-        reals = phase.minibatch_size * _updates(settings)
-        return Position(self.shown + reals, self.steps + 1)
-
-
-def plans(settings: RunSettings, start: Position, *, world: World) -> Iterator[BatchPlan]:
-    """Yield which reals each update of D takes in this process, from a position on, without end."""
-    position = start
-    while True:
-        phase = phase_at(position.shown, settings)
-        share = divide_minibatch(phase.minibatch_size, settings, world_size=world.size).share
-        for repeat in range(_updates(settings)):
-            first = position.shown + repeat * phase.minibatch_size
-            yield BatchPlan(first + world.rank * share, share, phase.resolution)
-        position = position.after_step(phase, settings)
+_NOTHING, _TO_STOP, _FAILED = range(3)
+"""What a process answers. One that has failed is heard before one that is to stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +78,7 @@ class Session:
             alpha=phase.alpha,
             latent_size=self.settings.generator.latent_size,
             label_count=self.reals.label_count,
+            classes=present_classes(self.reals.label_counts),
         )
         return Sampler(generator, info, device=self.world.device)
 
@@ -142,8 +116,51 @@ def begin(session: Session) -> None:
         _draw(session, phase_at(0, session.settings), Position())
 
 
-def train_to_end(session: Session, position: Position) -> Position:
+@dataclass(frozen=True)
+class _Course:
+    """A session while it trains: where it began, what feeds it, and what is to stop it."""
+
+    session: Session
+    begun: Position
+    feed: Feed
+    stops: StopRequests
+
+    def take(self, phase: Phase) -> Callable[[], RealBatch]:
+        """Return what gives a step its reals; a step that lacks them is spoilt."""
+        reals = self.feed.take(phase)
+        if self.feed.failure is not None:
+            self.session.step.spoil()
+        return reals
+
+    def heard(self, position: Position) -> int:
+        """Return what the processes want; most steps do not ask."""
+        world = self.session.world
+        if world.size > 1 and position.steps % _STEPS_UNHEARD:
+            return _NOTHING
+        wish = _TO_STOP if self.stops.received else _NOTHING
+        return world.most(_FAILED if self.feed.failure else wish)
+
+    def sound(self) -> Position:
+        """Return where the state is, of which a failed step has changed nothing."""
+        position, settings = self.begun, self.session.settings
+        for _ in range(self.session.step.whole_steps()):
+            position = position.after_step(phase_at(position.shown, settings), settings)
+        return position
+
+
+def train_to_end(
+    session: Session, position: Position, *, measurement_due: bool = False
+) -> Position:
     """Train from a position to `total_kimg`.
+
+    Parameters
+    ----------
+    session : Session
+        All that works together.
+    position : Position
+        Where the run is.
+    measurement_due : bool
+        Measure the state of this position first, if anything is measured.
 
     Returns
     -------
@@ -167,20 +184,23 @@ def train_to_end(session: Session, position: Position) -> Position:
             session.reals, plans(settings, position, world=world), device=world.device
         ) as loader,
     ):
+        course = _Course(session, begun, Feed(loader, settings, world=world), stops)
+        if measurement_due and settings.output.metrics_kimg > 0:
+            _keep(course, position, stopped=False, measuring=True)
         while position.shown < total:
             phase = phase_at(position.shown, settings)
             with _enough_memory(session, phase):
-                reals = _reals(session, loader, position)
-                values = session.step.run(phase, step=position.steps, reals=reals.__next__)
+                reals = course.take(phase)
+                values = session.step.run(phase, step=position.steps, reals=reals)
             before, position = position, position.after_step(phase, settings)
             if session.reporter is not None:
                 session.reporter.step(values, reals=position.shown - before.shown)
-            stopped = _hears(world, position) and world.any(stops.received)
-            _after_step(session, phase, before, position, stops=stops, stopped=stopped)
-            if stopped and position.shown < total:
-                raise Interrupted(
-                    f"stopped at kimg {position.shown / 1000:,.3f} and saved; {session.go_on()}"
-                )
+            heard = course.heard(position)
+            if heard == _FAILED:
+                _fail(course)
+            _after_step(course, phase, before, position, stopped=heard == _TO_STOP)
+            if heard == _TO_STOP and position.shown < total:
+                raise _interrupted(session, position)
     _tell_end(session, begun, position)
     return position
 
@@ -196,43 +216,20 @@ def _tell_end(session: Session, begun: Position, ended: Position) -> None:
     session.reporter.note(f"{session.checkpoints.folder.path}: {told}")
 
 
-def is_due(every_kimg: float, before: int, shown: int) -> bool:
-    """Whether a multiple of so many kimg lies behind `before`, and not behind `shown` reals."""
-    every = every_kimg * 1000
-    return shown // every > before // every
-
-
-def _reals(session: Session, loader: RealLoader, position: Position) -> Iterator[RealBatch]:
-    """Take a step's reals before it begins: a damaged picture leaves a whole state behind."""
-    try:
-        return iter([next(loader) for _ in range(_updates(session.settings))])
-    except DataError as error:
-        if not session.saved_at(position).exists():
-            _save(session, position, {})
-        raise DataError(
-            f"{error}. The run is saved up to there: restore that picture as it was when the run "
-            f"began, then {session.go_on()}"
-        ) from error
-
-
-def _hears(world: World, position: Position) -> bool:
-    """Whether all processes ask one another now if one of them is to stop."""
-    return world.size == 1 or position.steps % _STEPS_UNHEARD == 0
+def _interrupted(session: Session, position: Position, besides: str = "") -> Interrupted:
+    kimg = f"{position.shown / 1000:,.3f}"
+    return Interrupted(f"stopped at kimg {kimg} and saved{besides}; {session.go_on()}")
 
 
 def _after_step(
-    session: Session,
-    phase: Phase,
-    before: Position,
-    position: Position,
-    *,
-    stops: StopRequests,
-    stopped: bool,
+    course: _Course, phase: Phase, before: Position, position: Position, *, stopped: bool
 ) -> None:
     """Do all that is due after a step."""
+    session = course.session
     schedule, output = session.settings.schedule, session.settings.output
     following = phase_at(position.shown, session.settings)
-    if following.index != phase.index and schedule.reset_adam:
+    # After a step that failed, the moments of the one before are still wanted.
+    if following.index != phase.index and schedule.reset_adam and session.step.finite():
         session.step.reset_optimizers()
     ended = position.shown >= schedule.total_kimg * 1000
 
@@ -246,32 +243,65 @@ def _after_step(
     saving = due(output.checkpoint_kimg) or measuring or growing or stopped
     if not (saving or drawing or due(output.tick_kimg)):
         return
-    _tick(session, phase, position)
-    if session.reporter is not None:
-        # Pictures are those that the checkpoint of this position gives.
-        with session.reporter.paused(), _enough_memory(session, following):
-            if drawing:
-                _draw(session, following, position)
-            results = _measure(session, following, position, stops) if measuring else {}
-            if saving:
-                _save(session, position, results)
-    if saving:
-        session.world.wait()
-
-
-def _tick(session: Session, phase: Phase, position: Position) -> None:
     row = {} if session.reporter is None else session.reporter.tick(phase, shown=position.shown)
-    if session.step.finite():
-        return
-    _save(session, position, {})
+    if not session.step.finite():
+        numbers = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if "loss" in name)
+        _fail(course, f" ({numbers})" if numbers else "")
+    if drawing and session.reporter is not None:
+        with session.reporter.paused(), _enough_memory(session, following):
+            _draw(session, following, position)
+    if saving:
+        _keep(course, position, stopped=stopped, measuring=measuring)
+
+
+def _keep(course: _Course, position: Position, *, stopped: bool, measuring: bool) -> None:
+    """Save the state, and its measurement, if one is due.
+
+    Raises
+    ------
+    Interrupted
+        The measurement was given up; the state says that it is still to be made.
+    """
+    session, given_up = course.session, False
+    phase = phase_at(position.shown, session.settings)
+    if session.reporter is not None:
+        with session.reporter.paused(), _enough_memory(session, phase):
+            results: Mapping[str, Result] | None = {}
+            if measuring:
+                stops = course.stops
+                results = _measure(session, phase, position, lambda: stopped or stops.received)
+            given_up = results is None
+            state = _state(session, position, results or {}, measurement_due=given_up)
+            session.checkpoints.save(session.step.parts(), state)
+    if session.world.any(given_up):  # until the first process has saved
+        raise _interrupted(session, position, ", with its measurement still to be made")
+
+
+def _fail(course: _Course, numbers: str = "") -> NoReturn:
+    """Save what was whole before a failed step, and tell; all processes come here together."""
+    session, failure = course.session, course.feed.failure
+    damaged = session.world.any(failure is not None)
+    sound = course.sound()
+    saved = session.saved_at(sound)
+    if session.reporter is not None and not saved.exists():
+        session.checkpoints.save_beside(session.step.parts(), _state(session, sound, {}))
     session.world.wait()  # torchrun ends all others as soon as one has failed
-    numbers = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if "loss" in name)
+    if failure is not None:
+        raise DataError(
+            f"{failure}. The run is saved up to there: restore that picture as it was when the run "
+            f"began, then {session.go_on()}"
+        ) from failure
+    if damaged:
+        raise DataError(
+            f"another process could not read a picture, which is in that one's output. The run is "
+            f"saved up to there: restore that picture, then {session.go_on()}"
+        )
+    phase = phase_at(sound.shown, session.settings)
     raise DataError(
-        f"kimg {position.shown / 1000:,.3f} ({phase.resolution}x{phase.resolution}): since the "
-        f"line of the log before, a loss or a gradient was not finite ({numbers}); weights as they "
-        f"were before that step are in {session.saved_at(position)}. Resume with --set "
-        "precision=float32 or from an earlier checkpoint (--checkpoint), or begin a run of a lower "
-        "learning_rate"
+        f"kimg {sound.shown / 1000:,.3f} ({phase.resolution}x{phase.resolution}): in the step from "
+        f"there on a loss or a gradient was not finite{numbers}; weights as they were before that "
+        f"update are in {saved}. Resume with --set precision=float32 or from an earlier checkpoint "
+        "(--checkpoint), or begin a run of a lower learning_rate"
     )
 
 
@@ -283,37 +313,43 @@ def _draw(session: Session, phase: Phase, position: Position) -> None:
 
 
 def _measure(
-    session: Session, phase: Phase, position: Position, stops: StopRequests
-) -> Mapping[str, Result]:
+    session: Session, phase: Phase, position: Position, given_up: Callable[[], bool]
+) -> Mapping[str, Result] | None:
+    """Measure, in the process that writes; None where it was given up."""
     if session.measurements is None or session.reporter is None:
         return {}
     results = session.measurements.measure(
-        lambda seeds: session.pictures(phase, seeds), given_up=lambda: stops.received
+        lambda seeds: session.pictures(phase, seeds), given_up=given_up
     )
     if results:
         session.reporter.measured(results, shown=position.shown, resolution=phase.resolution)
     return results
 
 
-def _save(session: Session, position: Position, results: Mapping[str, Result]) -> None:
-    """Keep the state, in the process that writes."""
-    if session.reporter is None:
-        return
-    state = TrainingState(
+def _state(
+    session: Session,
+    position: Position,
+    results: Mapping[str, Result],
+    *,
+    measurement_due: bool = False,
+) -> TrainingState:
+    return TrainingState(
         images_shown=position.shown,
         steps=position.steps,
         step_state=session.step.state(),
         scores={name: result.value for name, result in results.items()},
+        protocols={name: _protocol(result) for name, result in results.items()},
+        measurement_due=measurement_due,
         world_size=session.world.size,
         device=session.world.device.type,
     )
-    session.checkpoints.save(session.step.parts(), state)
+
+
+def _protocol(result: Result) -> str:
+    """What scores must have in common to be compared."""
+    images = ", ".join(f"{count} {side}" for side, count in sorted(result.images.items()))
+    return f"{images}; {result.convention}"
 
 
 def _enough_memory(session: Session, phase: Phase) -> AbstractContextManager[None]:
     return enough_memory(phase, session.settings, world=session.world, remedy=session.remedy)
-
-
-def _updates(settings: RunSettings) -> int:
-    """Minibatches of reals a step."""
-    return settings.optimization.discriminator_steps

@@ -134,15 +134,15 @@ class Measurements:
 
     def measure(
         self, sample: PicturesOfSeeds, *, given_up: Callable[[], bool] = lambda: False
-    ) -> dict[str, Result]:
-        """Return every metric's result, by its name.
+    ) -> dict[str, Result] | None:
+        """Return every metric's result, by its name; None where it was given up.
 
         Parameters
         ----------
         sample : callable
             Gives the pictures of seeds.
         given_up : callable
-            Asked every so often; where it is true, the measurement ends without a result.
+            Asked every so often; where it is true, the measurement ends.
         """
         if "swd" in self._settings.metrics and self._real is None:
             self._real = self._cut_reals(given_up)
@@ -150,7 +150,7 @@ class Measurements:
         seeds = choose_images(PICTURES_OF_A_RUN, self.images, seed=_SEED)
         for start in range(0, self.images, _AT_ONCE):
             if given_up():  # in cutting the reals, too
-                return {}
+                return None
             pictures = sample(seeds[start : start + _AT_ONCE]).to(self._device)
             for metric in metrics.values():
                 metric.update(pictures, first=start)

@@ -12,7 +12,7 @@ from reference_trainer.division import check_divisions, divide_minibatch
 from reference_trainer.schedule import Phase
 from reference_trainer.training.distributed import World
 
-__all__ = ["enough_memory", "less_memory"]
+__all__ = ["enough_for_networks", "enough_memory", "less_memory"]
 
 _SAID_WHEN_FULL = (
     "_STATUS_ALLOC_FAILED",  # cuBLAS and cuDNN
@@ -56,6 +56,26 @@ def enough_memory(
             f"{world.device}: out of memory at {phase.resolution}x{phase.resolution} with "
             f"{division.most_at_once} pictures at once; "
             f"{remedy(f' --set {change}' if change else '')}, or do so on a GPU with more memory"
+        ) from error
+
+
+@contextmanager
+def enough_for_networks(device: torch.device) -> Iterator[None]:
+    """Say where a device's memory did not suffice for the networks themselves, and what to do.
+
+    Raises
+    ------
+    SetupError
+        In place of torch's own error.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not _is_full(error):
+            raise
+        raise SetupError(
+            f"{device}: no memory for the networks alone; --dry-run says how large they are: set "
+            "latent_size, g_map_base, g_map_most, d_map_base or d_map_most lower"
         ) from error
 
 

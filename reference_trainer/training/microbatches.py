@@ -1,6 +1,6 @@
 """A process's share of a minibatch, cut into what it works on at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -65,7 +65,7 @@ def cut(
     *,
     world: World,
     update: int,
-    label_count: int,
+    label_counts: Sequence[int],
     reals: Reals | None,
 ) -> Iterator[Microbatch]:
     """Give the microbatches of one update.
@@ -80,8 +80,8 @@ def cut(
         This process.
     update : int
         Number of the update of this network.
-    label_count : int
-        Labels of fakes; 0: none.
+    label_counts : sequence of int
+        Reals of each label, as often as which fakes have it; empty: no labels.
     reals : Reals | None
         Of this process, where D learns.
 
@@ -102,7 +102,7 @@ def cut(
         device=world.device,
     )
     latents = draws.latents(f"latents of {network}", settings.generator.latent_size)
-    labels = draws.labels(f"labels of {network}", label_count)
+    labels = draws.labels(f"labels of {network}", label_counts)
     mixing = None if reals is None else draws.uniform("mixing of reals and fakes")
     if reals is not None:
         _check(reals, division.share, phase.resolution)

@@ -19,15 +19,22 @@ class Guard:
     ----------
     broken : float32 tensor ()
         1 after the first such update, 0 before.
+    whole_steps : int64 tensor ()
+        Steps that ended before it.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.broken = torch.zeros((), device=device)
+        self.whole_steps = torch.zeros((), dtype=torch.int64, device=device)
 
     def look(self, values: Sequence[Tensor]) -> None:
         """Look at what an update is made from: the norm of it all is finite only if all is."""
         total = nn.utils.get_total_norm(values)
         self.broken = torch.maximum(self.broken, (~total.isfinite()).float())
+
+    def end_step(self) -> None:
+        """Count a step, if all of its updates were made."""
+        self.whole_steps += self.broken == 0
 
 
 def make_adam(module: nn.Module, settings: OptimizationSettings) -> torch.optim.Adam:

@@ -29,7 +29,10 @@ def describe_run(settings: RunSettings, *, label_count: int = 0, world_size: int
     UsageError
         A minibatch does not divide over the GPUs.
     """
-    networks = build_networks(settings, label_count=label_count, generator=torch.Generator())
+    with torch.device("meta"):  # shapes alone: it may be a network that nothing could hold
+        networks = build_networks(
+            settings, label_count=label_count, generator=torch.Generator("cpu")
+        )
     lines = [
         f"preset {settings.preset}: {settings.schedule.total_kimg:,g} kimg, "
         f"{settings.data.resolution}x{settings.data.resolution}, seed {settings.seed}",

@@ -31,15 +31,23 @@ from reference_trainer.runs import (
     read_data_facts,
 )
 from reference_trainer.sampling import parse_grid
-from reference_trainer.schedule import phases
+from reference_trainer.schedule import minibatch_sizes
 from reference_trainer.training.distributed import World, joined_world, module_digest
-from reference_trainer.training.loop import Position, Session, begin, train_to_end
+from reference_trainer.training.loop import Session, begin, train_to_end
 from reference_trainer.training.measurements import Measurements, check_measurable
+from reference_trainer.training.memory import enough_for_networks
 from reference_trainer.training.options import RunOptions
+from reference_trainer.training.position import Position
 from reference_trainer.training.reporting import Reporter
 from reference_trainer.training.step import TrainingStep
 
-__all__ = ["begin_training", "check_reals", "prepared_step", "resume_training"]
+__all__ = [
+    "begin_training",
+    "check_checkpoint",
+    "check_reals",
+    "prepared_step",
+    "resume_training",
+]
 
 _BEGINNING = Position()
 
@@ -142,21 +150,72 @@ def resume_training(
         saved = checkpoints.load(begun, step.parts())
         step.load_state(saved.state.step_state)
         position = Position(saved.state.images_shown, saved.state.steps)
+        world.wait()  # until all have read the file, which may be moved now
         if world.rank == 0:
+            checkpoints.go_on_from(begun, saved.state)
             kimg = saved.state.kimg
             note_resume(
                 folder, settings, data=facts, device=world.device, world_size=world.size, kimg=kimg
             )
         with _session(settings, step, reals, checkpoints, world, options, position) as session:
             _tell_changes(session, saved)
-            train_to_end(session, position)
+            train_to_end(session, position, measurement_due=saved.state.measurement_due)
     return folder
 
 
+def check_checkpoint(
+    out: Path, settings: RunSettings, reals: RealImages, *, checkpoint: Path | None
+) -> tuple[Path, Saved]:
+    """See that a run can go on from a checkpoint, by what the file says; no tensor is read.
+
+    Parameters
+    ----------
+    out : Path
+        The run's folder.
+    settings : RunSettings
+        That it is to go on with.
+    reals : RealImages
+        That it is to be shown.
+    checkpoint : Path | None
+        The file; None: the newest.
+
+    Returns
+    -------
+    Path, Saved
+        The file, and what it says.
+
+    Raises
+    ------
+    DataError
+        There is no checkpoint, or it is damaged, or of other settings or pictures.
+    """
+    folder = RunFolder(out)
+    begun = checkpoint or _newest(folder)
+    return begun, Checkpoints(folder, settings=settings, data=_facts(reals)).check(begun)
+
+
 def check_reals(
-    settings: RunSettings, *, data: Place, options: RunOptions, world: World
+    settings: RunSettings,
+    *,
+    data: Place,
+    options: RunOptions,
+    world: World,
+    headers_only: bool = False,
 ) -> RealImages:
     """Open the pictures of a run, and see that they and all that is asked for fit its settings.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        Of the run.
+    data : Path | RemotePath
+        The pictures.
+    options : RunOptions
+        Where and how it runs.
+    world : World
+        This process.
+    headers_only : bool
+        Decode no picture and write no cache: for a plan of the run.
 
     Raises
     ------
@@ -180,10 +239,11 @@ def check_reals(
         cache=cache_folder("reals") if options.cache else None,
         workers=options.workers or max(1, available_cores() // world.local_size),
         progress=options.mode if world.rank == 0 else "quiet",
+        headers_only=headers_only,
     )
     if world.rank == 0:
         world.wait()
-    reals.check_minibatch(max(stretch.minibatch_size for stretch in phases(settings)))
+    reals.check_minibatch(max(minibatch_sizes(settings)))
     return reals
 
 
@@ -193,18 +253,20 @@ def prepared_step(settings: RunSettings, reals: RealImages, *, world: World) -> 
     Raises
     ------
     SetupError
-        The device has no arithmetic of the precision asked for, or the processes differ.
+        The device has no arithmetic of the precision asked for, or no room for the networks, or
+        the processes differ.
     """
     words = generator(settings.seed, "first weights").integers(2**62)
-    networks = build_networks(
-        settings,
-        label_count=reals.label_count,
-        generator=torch.Generator().manual_seed(int(words)),
-    )
-    world.require_same(
-        module_digest(networks.generator, networks.discriminator), "the first weights"
-    )
-    return TrainingStep(networks, settings, world=world, label_count=reals.label_count)
+    with enough_for_networks(world.device):
+        networks = build_networks(
+            settings,
+            label_count=reals.label_count,
+            generator=torch.Generator().manual_seed(int(words)),
+        )
+        world.require_same(
+            module_digest(networks.generator, networks.discriminator), "the first weights"
+        )
+        return TrainingStep(networks, settings, world=world, label_counts=reals.label_counts)
 
 
 def _check_output(settings: RunSettings, source: StoredSource, options: RunOptions) -> None:
@@ -304,6 +366,7 @@ def _facts(reals: RealImages) -> DataFacts:
         pictures=len(reals),
         label_count=reals.label_count,
         digest=pictures_digest(reals.source),
+        label_counts=reals.label_counts,
     )
 
 

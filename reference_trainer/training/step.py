@@ -1,7 +1,7 @@
 """One step of training: D learns, then G, or both from the same fakes."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
@@ -51,8 +51,8 @@ class TrainingStep:
         Of the run.
     world : World
         This process and its device.
-    label_count : int
-        Labels that G is given, each as likely; 0: none.
+    label_counts : sequence of int
+        Reals of each label; G is given each as often as it is among them. Empty: no labels.
 
     Attributes
     ----------
@@ -71,7 +71,12 @@ class TrainingStep:
     """
 
     def __init__(
-        self, networks: Pair, settings: RunSettings, *, world: World, label_count: int = 0
+        self,
+        networks: Pair,
+        settings: RunSettings,
+        *,
+        world: World,
+        label_counts: Sequence[int] = (),
     ) -> None:
         self.precision = choose_precision(settings.optimization.precision, world.device)
         self.generator, self.discriminator = networks.generator, networks.discriminator
@@ -79,11 +84,12 @@ class TrainingStep:
             place(network, world.device, precision=self.precision)
         average = copy.deepcopy(self.generator).requires_grad_(requires_grad=False)
         self.generator_ema = average.eval()
-        self._settings, self._world, self._label_count = settings, world, label_count
+        self._settings, self._world, self._label_counts = settings, world, label_counts
         self._adam_g = make_adam(self.generator, settings.optimization)
         self._adam_d = make_adam(self.discriminator, settings.optimization)
         self._noise = AdaptiveNoise(settings.discriminator.noise)
         self._guard = Guard(world.device)
+        self._spoilt = False
 
     def run(self, phase: Phase, *, step: int, reals: Callable[[], Reals]) -> dict[str, Tensor]:
         """Let D learn, `discriminator_steps` times, and G once; or both together.
@@ -127,7 +133,16 @@ class TrainingStep:
             follow(self.generator_ema, self.generator, decay=decay, guard=self._guard)
             if any(True for _ in self.generator_ema.buffers()):
                 self._measure_average(phase, step)
+        self._guard.end_step()
         return values
+
+    def spoil(self) -> None:
+        """Let no process make an update any more, for this one lacks its reals.
+
+        It is told with the means over the processes, as a loss that is not finite: no process
+        waits for what does not come, and the state of all is that before.
+        """
+        self._spoilt = True
 
     def finite(self) -> bool:
         """Whether all losses and gradients were finite so far; waits for the device.
@@ -136,6 +151,10 @@ class TrainingStep:
         statistics of a batch normalisation have). All processes find the same.
         """
         return not bool(self._guard.broken)
+
+    def whole_steps(self) -> int:
+        """Steps so far that were made whole, with all updates finite; waits for the device."""
+        return int(self._guard.whole_steps)
 
     def reset_optimizers(self) -> None:
         """Forget Adam's moments, at both ends of a fade."""
@@ -217,7 +236,7 @@ class TrainingStep:
 
     def _judge_follows(self, phase: Phase, sums: "_Sums") -> dict[str, Tensor]:
         values = self._apply(self._adam_d, phase, sums.values)
-        if self._noise.gain > 0:
+        if self._noise.gain > 0 and self.finite():
             self._noise.follow(self._noise_signal(values))
         return values
 
@@ -234,6 +253,8 @@ class TrainingStep:
         weights = [weight for group in adam.param_groups for weight in group["params"]]
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         means = torch.stack([value.float() for value in values.values()])
+        if self._spoilt:
+            means.fill_(torch.nan)
         with part("mean over processes"):
             self._world.average_([*gradients, means])
         with part("Adam"):
@@ -248,7 +269,7 @@ class TrainingStep:
             self._settings,
             world=self._world,
             update=number,
-            label_count=self._label_count,
+            label_counts=self._label_counts,
             reals=reals,
         )
 

@@ -8,6 +8,7 @@ import pytest
 from command_line import run_main
 from tiny_run import tiny_run
 
+from pgan_toolkit.errors import DataError
 from reference_trainer.sampling import latent_walk, open_sampler, walk_frames
 
 
@@ -40,11 +41,19 @@ def test_a_walk(run: Path, tmp_path: Path, name: str) -> None:
         assert np.abs(got.astype(int) - made).mean() < 6
 
 
+def test_a_named_checkpoint_is_enough(tmp_path: Path) -> None:
+    folder = tiny_run(tmp_path / "run")
+    elsewhere = folder.checkpoint(9).rename(tmp_path / "elsewhere.safetensors")
+    assert open_sampler(folder.path, checkpoint=elsewhere).info.name == str(elsewhere)
+    with pytest.raises(DataError, match="gone: no such folder"):
+        open_sampler(tmp_path / "gone", checkpoint=elsewhere)
+
+
 def test_the_paper_is_the_default(run: Path, tmp_path: Path) -> None:
-    done = run_main("interpolate", run, "--seconds", 0.1, "--out", tmp_path / "a.mp4", "--quiet")
+    done = run_main("interpolate", run, "--seconds", 0.75, "--out", tmp_path / "a.mp4", "--quiet")
     assert (done.code, done.out, done.err) == (0, "", "")
     rate, frames = shown(tmp_path / "a.mp4")
-    assert (rate, len(frames), frames[0].shape) == (60, 6, (288, 384, 3))
+    assert (rate, len(frames), frames[0].shape) == (60, 45, (288, 384, 3))
 
 
 @pytest.mark.parametrize(
@@ -57,6 +66,7 @@ def test_the_paper_is_the_default(run: Path, tmp_path: Path) -> None:
         (["--out", "walk.mp4", "--seconds", "nan"], 2, "nan seconds of 60"),
         (["--out", "walk.mp4", "--seconds", "0.01"], 2, "expected 2 to 1,000,000 frames"),
         (["--out", "walk.mp4", "--smoothing-seconds", "-1"], 2, "--smoothing-seconds"),
+        (["--out", "walk.mp4", "--smoothing-seconds", "1e7"], 2, "smooth less"),
         (["--out", "walk.mp4", "--grid", "4"], 2, "such as 8x4"),
         (["--out", "walk.mp4", "--label", "1"], 2, "a run without labels"),
     ],

@@ -98,6 +98,31 @@ def test_a_dry_run_finds_what_a_run_would(reals: Path, run: Path) -> None:
     assert (again.code, again.out.splitlines()[0]) == (0, f"{reals}: 24 pictures, 0 labels")
 
 
+def test_a_dry_run_of_a_resume_looks_at_the_checkpoint(
+    reals: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--resume", run, "--dry-run", "--device", "cpu", "--no-cache"]
+
+    def decoding(*_: object, **__: object) -> None:
+        raise AssertionError("a plan decodes no picture")
+
+    monkeypatch.setattr("reference_trainer.reals.squares.SquareReader.read", decoding)
+    plain = train(*words)
+    assert plain.code == 0, plain.err
+    newest = newest_checkpoint(RunFolder(run))
+    assert plain.out.splitlines()[1] == f"{newest}: goes on from there, 0.12 kimg"
+    gone = train(*words, "--checkpoint", tmp_path / "gone.safetensors")
+    assert (gone.code, gone.out.count("G: "), "gone.safetensors" in gone.err) == (3, 0, True)
+    changed = train(*words, "--set", "learning_rate=0.5")
+    assert (changed.code, "learning_rate: 0.001, now 0.5" in changed.err) == (3, True)
+
+
+def test_a_dry_run_of_networks_that_nothing_could_hold() -> None:
+    done = train("--preset", "smoke", "--dry-run", "--set", "latent_size=100000000")
+    assert done.code == 0, done.err
+    assert re.search(r"^G: 25,600,0[0-9,]* parameters$", done.out, re.MULTILINE)
+
+
 def test_a_profile_says_where_a_step_goes(reals: Path, tmp_path: Path) -> None:
     done = train(
         "--preset", "smoke", "--data", reals, "--device", "cpu", "--profile", "2", "--quiet"

@@ -97,3 +97,9 @@ def test_the_divisions_of_a_whole_run_are_checked_before_it() -> None:
     check_divisions(shorter, world_size=2)  # 1024x1024 and its 3 lie beyond this run's end
     with pytest.raises(UsageError, match="minibatch of 3 does not divide over 2 GPUs"):
         check_divisions(settings(), world_size=2)
+
+
+def test_the_first_step_is_checked_though_its_resolution_lasts_no_time() -> None:
+    run = settings(**{"stable_kimg": 0, "minibatch_sizes.4": 1})
+    with pytest.raises(UsageError, match="a minibatch of 1, 1 on each GPU"):
+        check_divisions(run, world_size=1)

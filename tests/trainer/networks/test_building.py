@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from reference_trainer.configuration import load_preset
 from reference_trainer.networks import build_networks
@@ -224,3 +225,26 @@ def test_layouts_change_speed_and_no_result(rng, precision: str) -> None:
                 if isinstance(layer, ConvLayer):
                     planes = size <= (16 if precision == "float32" else 4)
                     assert layer.weight.is_contiguous() is planes
+
+
+class _Largest(TorchDispatchMode):
+    """Notes how many numbers the largest tensor has that is made."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor):
+            self.numbers = max(self.numbers, made.numel())
+        return made
+
+
+def test_many_labels_take_no_room(build) -> None:
+    """Not a matrix of all labels by all labels, at every call."""
+    network = build(label_count=2000).generator
+    with torch.no_grad(), _Largest() as largest:
+        images = network(
+            torch.ones(1, 6), resolution=4, labels=torch.tensor([7], dtype=torch.int32)
+        )
+    assert images.shape == (1, 3, 4, 4)
+    assert largest.numbers < 2000**2

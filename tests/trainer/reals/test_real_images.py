@@ -166,3 +166,9 @@ def test_real_faces_from_the_cache_and_from_their_files(tmp_path: Path, shared_d
     for size in (512, 128, 16, 4):
         means = functional.avg_pool2d(full.double(), 1024 // size)
         assert torch.equal(reals.pictures(range(3), size), torch.round(means).to(torch.uint8))
+
+
+def test_pictures_of_each_label_are_counted(tmp_path: Path) -> None:
+    write_squares(tmp_path / "set", labelled=True)  # 10 pictures, labels 0, 1, 2, 0, ...
+    assert reals_of(tmp_path / "set", conditional=True).label_counts == (4, 3, 3)
+    assert reals_of(tmp_path / "set").label_counts == ()

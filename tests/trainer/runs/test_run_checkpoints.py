@@ -141,6 +141,18 @@ def test_the_last_ones_and_the_best_stay(tmp_path: Path) -> None:
     assert _names(tmp_path) == [_name(7), _name(8), _name(9)]
 
 
+def test_scores_of_other_measurements_are_not_compared(tmp_path: Path) -> None:
+    """Of fewer images an SWD is higher, whatever the state."""
+    checkpoints, trained = _checkpoints(tmp_path), _Trained()
+    measured = {1: (3.0, "20 fake"), 2: (9.0, "64 fake"), 3: (8.0, "64 fake"), 4: (8.5, "64 fake")}
+    for kimg, (score, protocol) in measured.items():
+        state = replace(_state(kimg, swd=score), protocols={"swd": protocol})
+        checkpoints.save(trained.parts(), state)
+    for kimg in (5, 6):
+        checkpoints.save(trained.parts(), _state(kimg))
+    assert _names(tmp_path) == [_name(3), _name(5), _name(6)]
+
+
 def test_where_fewer_are_to_stay_the_others_make_room_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +194,23 @@ def test_gone_on_from_an_older_one_the_later_ones_are_moved_aside(tmp_path: Path
     assert _names(tmp_path) == [_name(10), _name(15)]
     left = RunFolder(tmp_path).left_behind / _name(20)
     assert read_saved(left).state.kimg == 20
+
+
+def test_going_back_the_later_ones_are_moved_aside_at_once(tmp_path: Path) -> None:
+    checkpoints, trained, folder = _checkpoints(tmp_path), _Trained(), RunFolder(tmp_path)
+    older = checkpoints.save(trained.parts(), _state(10))
+    newer = checkpoints.save(trained.parts(), _state(20))
+    expected = newer.read_bytes()
+    folder.fakes_folder.mkdir()
+    for kimg in (9, 10, 15):
+        folder.fakes(kimg).write_bytes(b"grid")
+    checkpoints.go_on_from(older, _state(10))
+    assert _names(tmp_path) == [_name(10)]
+    assert [path.name for path in folder.fakes_left_behind.iterdir()] == [folder.fakes(15).name]
+    assert folder.fakes(10).is_file()
+    checkpoints.go_on_from(folder.left_behind / _name(20), _state(20))
+    assert newer.read_bytes() == expected
+    assert _names(tmp_path) == [_name(10), _name(20)]
 
 
 def test_what_a_killed_process_left_makes_room(tmp_path: Path) -> None:
@@ -240,6 +269,17 @@ def test_other_pictures_are_refused(tmp_path: Path, change: dict[str, object]) -
     other = _checkpoints(tmp_path, data=replace(DATA, path="/other", **change))  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"30,000 pictures \(/data/faces.*/other.*--data"):
         other.load(path, _Trained().parts())
+
+
+def test_other_labels_are_refused(tmp_path: Path) -> None:
+    """A run that does not say how many there were drew those of fakes otherwise."""
+    labelled = replace(DATA, label_count=2, label_counts=(29_999, 1))
+    path = _checkpoints(tmp_path, data=labelled).save(_Trained().parts(), _state(1))
+    assert _checkpoints(tmp_path, data=labelled).load(path, _Trained().parts()).data == labelled
+    for counts in ((29_998, 2), ()):
+        other = _checkpoints(tmp_path, data=replace(labelled, label_counts=counts))
+        with pytest.raises(DataError, match="the labels of /data/faces are not those"):
+            other.load(path, _Trained().parts())
 
 
 def test_moved_pictures_are_taken(tmp_path: Path) -> None:

@@ -173,6 +173,11 @@ def test_a_folder_that_is_new_or_was_left_at_once_is_taken(tmp_path: Path) -> No
             '{"format": "pgan-toolkit training run", "version": 1, "data": {"path": 1}}',
             "nothing whole of its data",
         ),
+        (
+            '{"format": "pgan-toolkit training run", "version": 1, "data": {"path": "", "digest":'
+            ' "", "pictures": 3, "label_count": 2, "label_counts": [1, 1, 1]}}',
+            "label_counts do not fit label_count",
+        ),
     ],
 )
 def test_what_is_no_run_is_not_resumed(tmp_path: Path, text: str | None, told: str) -> None:
@@ -267,3 +272,27 @@ def test_killed_again_and_again_a_run_always_has_its_last_state(tmp_path: Path, 
         checkpoints.save({"generator_ema": net}, saved.state)
     assert net.weight.eq(saved.state.kimg).all()
     assert not list(folder.checkpoints_folder.glob(".*"))
+
+
+def test_a_run_that_was_killed_while_it_began_can_be_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("made_with", "_write"):  # it asks git; it writes the record, last
+
+        def killed(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(f"reference_trainer.runs.record.{name}", killed)
+            with pytest.raises(KeyboardInterrupt):
+                _begun(tmp_path / "run")
+        check_new(RunFolder(tmp_path / "run"))
+    assert is_run(_begun(tmp_path / "run").path)
+
+
+def test_texts_of_others_are_not_written_over(tmp_path: Path) -> None:
+    for name in ("settings.toml", "README.txt"):
+        (tmp_path / name).write_text("mine")
+        with pytest.raises(UsageError, match=rf"is not empty \(.*{name}"):
+            _begun(tmp_path)
+        assert (tmp_path / name).read_text() == "mine"

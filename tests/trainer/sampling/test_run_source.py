@@ -11,6 +11,8 @@ from tiny_generator import sampler_of, tiny_sampler
 
 from pgan_toolkit.evaluation import ImageStream, StreamSettings
 from pgan_toolkit.storage import PictureInfo, open_source
+from reference_trainer.sampling.generate import records_of_seeds
+from reference_trainer.sampling.grids import present_classes
 from reference_trainer.sampling.run_source import RunSource, open_run
 
 
@@ -118,3 +120,14 @@ def test_it_is_no_format_that_a_plain_folder_takes(tmp_path: Path) -> None:
 
     (tmp_path / "a.png").write_bytes(encode_png(np.zeros((8, 8, 3), np.uint8)))
     assert open_source(tmp_path).format == "folder"
+
+
+def test_classes_without_pictures_have_no_turn(tmp_path: Path) -> None:
+    classes = present_classes((60, 0, 0, 4))
+    source = RunSource(
+        tmp_path, open_sampler=conditional, resolution=16, label_count=4, classes=classes
+    )
+    assert list(source.labels()[:4]) == [0, 3, 0, 3]
+    sampler = sampler_of(label_count=4, classes=classes)
+    assert sampler.labels([0, 1, 7]).tolist() == [0, 3, 3]
+    assert [record.label for record in records_of_seeds(sampler, [2, 5])] == [0, 3]

@@ -53,10 +53,17 @@ def test_walkers_and_seeds_differ_and_do_not_disturb_each_other() -> None:
     assert np.abs(ways - walk(seed=1)).mean() > 0.5
 
 
-def test_a_loop_shorter_than_the_smoothing_still_closes() -> None:
-    ways = walk(7)
+def test_a_loop_no_longer_than_the_smoothing_still_closes() -> None:
+    ways = walk(45)
     assert np.isfinite(ways).all()
     assert np.abs(ways - ways[0]).max() < 0.01
+
+
+@pytest.mark.parametrize("sigma", [45.1, 6e8])
+def test_smoothing_beyond_the_loop_is_refused(sigma: float) -> None:
+    """Of 10^7 seconds: it would take the memory of the whole machine."""
+    with pytest.raises(UsageError, match=r"45 frames smoothed over .*--smoothing-seconds"):
+        walk(45, sigma=sigma)
 
 
 @pytest.mark.parametrize(("frames", "sigma"), [(0, 45.0), (10, 0.0), (10, -1.0), (10, np.nan)])
@@ -78,7 +85,7 @@ def test_frames_are_grids_of_the_walkers_pictures() -> None:
 
 
 def test_frames_of_one_class() -> None:
-    ways = latent_walk(1, walkers=2, latent_size=LATENT_SIZE, sigma_frames=2.0, seed=0)
+    ways = latent_walk(1, walkers=2, latent_size=LATENT_SIZE, sigma_frames=1.0, seed=0)
     sampler = sampler_of(label_count=3)
     one, turns = (next(walk_frames(sampler, ways, columns=2, label=k)) for k in (0, None))
     assert np.array_equal(one[:, :256], turns[:, :256])

@@ -65,7 +65,7 @@ def small_step(
     networks = build_networks(
         settings, label_count=labels, generator=torch.Generator().manual_seed(seed)
     )
-    return TrainingStep(networks, settings, world=world or World(), label_count=labels)
+    return TrainingStep(networks, settings, world=world or World(), label_counts=(1,) * labels)
 
 
 def reals_of(

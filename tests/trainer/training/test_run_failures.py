@@ -47,6 +47,16 @@ def done(reals: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 SHORT = tiny_settings("total_kimg=0.08", "checkpoint_kimg=0.024")
 
 
+def test_a_run_ends_just_before_a_phase_that_it_could_not_divide(
+    reals: Path, tmp_path: Path
+) -> None:
+    """Minibatches are read ahead, though not beyond the end."""
+    settings = tiny_settings("total_kimg=0.096", "minibatch_sizes.16=1")
+    check_divisions(settings, world_size=1)
+    run = trained(settings, reals, tmp_path / "run")
+    assert newest_checkpoint(run) == run.checkpoint(0.096)
+
+
 def test_a_loss_that_is_no_number_stops_the_run(reals: Path, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     settings = tiny_settings("learning_rate=1e9", "epsilon=1e-8")
@@ -54,9 +64,10 @@ def test_a_loss_that_is_no_number_stops_the_run(reals: Path, tmp_path: Path) -> 
         trained(settings, reals, run.path)
     newest = newest_checkpoint(run)
     message = str(caught.value)
-    assert "kimg 0.024 (4x4)" in message
+    assert f"kimg {read_saved(newest).state.kimg:.3f} (4x4)" in message
     assert "not finite (d_loss " in message
     assert str(newest) in message
+    assert newest.name < run.checkpoint(0.024).name  # where it was noticed
     assert "--set precision=float32" in message
     with safe_open(newest, "pt") as file:
         assert all(file.get_tensor(name).isfinite().all() for name in file.keys())  # noqa: SIM118
@@ -81,11 +92,44 @@ def test_poisoned_weights_are_told_and_the_run_goes_on_from_before(
 
     with pytest.MonkeyPatch.context() as patch:  # noqa: SIM117
         with at_step(7, lambda: patch.setattr(TrainingStep, "_apply", poison)):
-            with pytest.raises(DataError, match=r"kimg 0\.072 \(8x8\).*not finite"):
+            with pytest.raises(DataError, match=r"kimg 0\.056 \(8x8\).*not finite"):
                 trained(SHORT, reals, run.path)
     before = run.checkpoint(0.048)
     assert before.is_file()
     resume_training(run.path, checkpoint=before, options=QUIET)
+    assert newest_bytes(run) == newest_bytes(whole)
+
+
+def test_a_run_that_fails_again_and_again_loses_no_checkpoint(reals: Path, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    poisoned = TrainingStep._apply
+
+    def poison(self, adam, phase, values):
+        return poisoned(
+            self, adam, phase, {name: value * torch.nan for name, value in values.items()}
+        )
+
+    def found() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in run.checkpoints_folder.iterdir()}
+
+    before: dict[str, bytes] = {}
+    settings = tiny_settings(
+        "total_kimg=0.112", "checkpoint_kimg=0.024", "tick_kimg=1", "keep_checkpoints=2"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        with (
+            at_step(7, lambda: patch.setattr(TrainingStep, "_apply", poison)),
+            pytest.raises(DataError, match=r"kimg 0\.056 \(8x8\): in the step from there"),
+        ):
+            trained(settings, reals, run.path)
+        before = found()
+        assert [*sorted(before)] == [run.checkpoint(kimg).name for kimg in (0.04, 0.048, 0.056)]
+        for _ in range(3):
+            with pytest.raises(DataError, match=r"kimg 0\.056 .*are in .*0\.056\.safetensors"):
+                resume_training(run.path, options=QUIET)
+            assert found() == before
+    resume_training(run.path, options=QUIET)
+    whole = trained(settings, reals, tmp_path / "whole")
     assert newest_bytes(run) == newest_bytes(whole)
 
 
@@ -350,3 +394,13 @@ def test_rows_behind_the_checkpoint_are_made_again(reals: Path, tmp_path: Path) 
     resume_training(run.path, options=QUIET)
     assert [row["kimg"] for row in rows(run.log)] == [0.024, 0.04, 0.048, 0.072, 0.08]
     assert read_saved(newest_checkpoint(run)).state.steps == 10
+
+
+def test_networks_without_room_are_told(reals: Path, tmp_path: Path) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: no memory")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(start_module, "build_networks", full)
+        with pytest.raises(SetupError, match=r"no memory for the networks alone.*latent_size"):
+            trained(SHORT, reals, tmp_path / "run")

@@ -20,7 +20,7 @@ from tiny_trainings import (
     write_reals,
 )
 
-from reference_trainer.runs import RunFolder, newest_checkpoint
+from reference_trainer.runs import RunFolder, newest_checkpoint, read_saved
 from reference_trainer.training import resume_training
 
 RUNS = {
@@ -230,9 +230,10 @@ def test_a_signal_while_it_measures_is_heard(place: Path, tmp_path: Path) -> Non
     settings = tiny_settings("metrics_kimg=0.04", "metrics_images=50000", "metrics=['ms-ssim']")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measurements, "choose_images", choosing)
-        with pytest.raises(Interrupted, match=r"0\.048"):
+        with pytest.raises(Interrupted, match=r"0\.040"):
             trained(settings, place / "reals", tmp_path / "run")
     assert calls == [1]
     run = RunFolder(tmp_path / "run")
-    assert newest_checkpoint(run) == run.checkpoint(0.048)
+    assert newest_checkpoint(run) == run.checkpoint(0.040)
     assert run.metrics.read_text() == ""
+    assert read_saved(run.checkpoint(0.040)).state.measurement_due

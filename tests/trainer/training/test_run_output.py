@@ -13,12 +13,13 @@ from tiny_trainings import at_step, rows, tiny_settings, trained, write_reals
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.imaging import decode_image
 from pgan_toolkit.metrics import MsSsim, SwdStatistics
-from pgan_toolkit.storage import open_source
+from pgan_toolkit.storage import Record, open_sink, open_source
 from reference_trainer.configuration import OutputSettings
-from reference_trainer.runs import RunFolder, read_saved
+from reference_trainer.runs import RunFolder, read_data_facts, read_saved
 from reference_trainer.sampling import grid_picture, open_sampler
-from reference_trainer.training.loop import is_due
+from reference_trainer.training.latents import Draws
 from reference_trainer.training.measurements import Measurements, check_measurable
+from reference_trainer.training.position import is_due
 from reference_trainer.training.reporting import Reporter
 
 
@@ -125,7 +126,7 @@ def test_a_measurement_that_is_given_up_has_no_result(reals: Path) -> None:
         device=torch.device("cpu"),
     )
     noise = torch.randint(256, (8, 3, 16, 16), dtype=torch.uint8)
-    assert measuring.measure(lambda _: noise, given_up=lambda: True) == {}
+    assert measuring.measure(lambda _: noise, given_up=lambda: True) is None
     found = measuring.measure(lambda _: noise)
     assert {name: result.images["fake"] for name, result in found.items()} == {
         "swd": 8, "ms-ssim": 8,
@@ -163,3 +164,29 @@ def test_without_metrics_nothing_is_measured(reals: Path, tmp_path: Path) -> Non
     settings = tiny_settings("total_kimg=0.016", "metrics_kimg=0.008", "metrics=[]")
     run = trained(settings, reals, tmp_path / "run")
     assert run.metrics.read_text() == ""
+
+
+def test_fakes_have_the_labels_of_reals_as_often(tmp_path: Path) -> None:
+    data = tmp_path / "reals"
+    with open_sink(data) as sink:
+        for index in range(20):
+            image = np.full((16, 16, 3), 12 * index, np.uint8)
+            sink.write(Record(f"{index:04d}", image, 9 if index < 5 else 0))
+    given: list[torch.Tensor] = []
+    settings = tiny_settings("total_kimg=0.4", "growing=false", preset="smoke-conditional")
+    draw = Draws.labels
+
+    def noting(self, purpose, counts):
+        given.append(draw(self, purpose, counts))
+        return given[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Draws, "labels", noting)
+        run = trained(settings, data, tmp_path / "run")
+    labels = torch.cat(given)
+    assert set(labels.tolist()) == {0, 9}
+    assert (labels == 9).double().mean().item() == pytest.approx(0.25, abs=0.05)
+    saved = read_saved(run.checkpoint(0.4))
+    assert saved.data.label_counts == (15, 0, 0, 0, 0, 0, 0, 0, 0, 5)
+    assert read_data_facts(run) == saved.data
+    assert open_sampler(run.path, device="cpu").labels(range(3)).tolist() == [0, 9, 0]

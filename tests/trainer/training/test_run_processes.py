@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -113,3 +114,56 @@ def loud():
     from dataclasses import replace
 
     return replace(QUIET, mode="auto")
+
+
+DAMAGED = """\
+import os, sys
+from pathlib import Path
+from pgan_cli.main import main
+from pgan_toolkit.errors import DataError
+from reference_trainer.reals import RealImages, real_images
+real_images.cacheable_resolutions = lambda _: ()
+fill = RealImages.fill
+def damaged(self, images, *, first_position):
+    if os.environ["RANK"] == "{rank}" and first_position >= 8 * {step}:
+        raise DataError("some.png: the picture is damaged")
+    fill(self, images, first_position=first_position)
+RealImages.fill = damaged
+sys.argv[0] = "pgan-toolkit"
+main()
+"""
+
+
+@pytest.mark.parametrize(("rank", "step"), [(1, 13), (0, 17)])
+def test_a_picture_that_one_of_them_cannot_read_leaves_a_saved_run(
+    rank: int, step: int, reals: Path, tmp_path: Path
+) -> None:
+    """Step 13 is heard of at the 20th; step 17 too, at the end of the run."""
+    run = RunFolder(tmp_path / "run")
+    code = DAMAGED.format(rank=rank, step=step)
+    words_of_run = ["train", "--preset", "smoke", "--data", str(reals), "--out", str(run.path),
+                    "--device", "cpu", "--quiet", *words([*CHANGES, "metrics_kimg=0"])]  # fmt: skip
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    shared = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
+                           "OMP_NUM_THREADS": "1"}  # fmt: skip
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, *words_of_run],
+            env=shared | {"RANK": str(own), "LOCAL_RANK": str(own)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for own in (0, 1)
+    ]  # fmt: skip
+    said = [process.communicate(timeout=200)[0] for process in processes]
+    assert [process.returncode for process in processes] == [3, 3], said
+    assert "some.png: the picture is damaged. The run is saved up to there" in said[rank]
+    assert "another process could not read a picture" in said[1 - rank]
+    newest = newest_checkpoint(run)
+    assert read_saved(newest).state.steps == step
+    resume_training(run.path, options=QUIET)
+    whole = trained(tiny_settings(*CHANGES, "metrics_kimg=0"), reals, tmp_path / "whole")
+    found, expected = (load_file(newest_checkpoint(folder)) for folder in (run, whole))
+    for name, value in found.items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-5, atol=1e-5)

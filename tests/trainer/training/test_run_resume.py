@@ -128,15 +128,22 @@ def test_a_signal_saves_after_the_step(number: signal.Signals, place: Path, tmp_
     assert newest_bytes(resumed) == newest_bytes(whole("wgan-gp", place))
 
 
-@pytest.mark.slow
-def test_a_signal_in_the_last_step_leaves_the_last_measurement_out(
+def test_a_measurement_that_a_signal_stopped_is_made_on_the_resume(
     place: Path, tmp_path: Path
 ) -> None:
-    with at_step(19, lambda: os.kill(os.getpid(), signal.SIGTERM)):
-        run = trained(RUNS["wgan-gp"], place / "reals", tmp_path / "run")
-    measured = [row["kimg"] for row in rows(run.metrics)]
-    assert measured == [0.12]
+    run = RunFolder(tmp_path / "run")
+    with (
+        at_step(19, lambda: os.kill(os.getpid(), signal.SIGTERM)),
+        pytest.raises(
+            Interrupted, match=r"0\.160 and saved, with its measurement still to be made"
+        ),
+    ):
+        trained(RUNS["wgan-gp"], place / "reals", run.path)
+    assert [row["kimg"] for row in rows(run.metrics)] == [0.12]
+    assert read_saved(newest_checkpoint(run)).state.measurement_due
     require_same_weights(run, whole("wgan-gp", place))
+    resume_training(run.path, options=QUIET)
+    require_same_end(run, whole("wgan-gp", place))
 
 
 @pytest.mark.slow
@@ -161,3 +168,24 @@ def test_a_finished_run_goes_on_where_it_is_made_longer(place: Path, tmp_path: P
         tmp_path / "longer",
     )
     require_same_weights(run, longer)
+
+
+def test_a_return_to_an_older_checkpoint_that_is_killed_at_once_stays_one(
+    place: Path, tmp_path: Path
+) -> None:
+    run = trained(tiny_settings("keep_checkpoints=9"), place / "reals", tmp_path / "run")
+    older = run.checkpoint(0.04)
+    with at_step(5, Crash()), pytest.raises(Crash):
+        resume_training(run.path, checkpoint=older, options=QUIET)
+    assert newest_checkpoint(run) == older
+    assert [row["kimg"] for row in rows(run.log)] == [0.024, 0.04]
+    grids = [[path.name for path in folder.glob("*.png")]
+             for folder in (run.fakes_folder, run.fakes_left_behind)]  # fmt: skip
+    assert run.fakes(0.04).name in grids[0]
+    assert run.fakes(0.16).name in grids[1]
+    assert max(grids[0]) < older.name < min(grids[1])
+    ahead = run.left_behind / run.checkpoint(0.16).name
+    with at_step(20, Crash()):  # nothing is left to do: 0.16 is the end
+        resume_training(run.path, checkpoint=ahead, options=QUIET)
+    assert newest_checkpoint(run) == run.checkpoint(0.16)
+    assert newest_bytes(run) == ahead.read_bytes()

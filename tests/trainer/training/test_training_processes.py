@@ -158,9 +158,9 @@ def test_what_is_drawn_does_not_depend_on_the_number_of_processes() -> None:
     assert torch.equal(
         torch.cat([half.uniform("mixing") for half in halves]), whole.uniform("mixing")
     )
-    kinds = [half.labels("labels", 10) for half in halves]
-    assert torch.equal(torch.cat(kinds), whole.labels("labels", 10))
-    assert whole.labels("labels", 0) is None
+    kinds = [half.labels("labels", [1, 0, 9]) for half in halves]
+    assert torch.equal(torch.cat(kinds), whole.labels("labels", [1, 0, 9]))
+    assert whole.labels("labels", ()) is None
 
 
 def test_draws_are_what_they_are_called() -> None:
@@ -173,12 +173,14 @@ def test_draws_are_what_they_are_called() -> None:
     assert uniform.min() >= 0
     assert uniform.max() < 1
     np.testing.assert_allclose(uniform.mean(), 0.5, atol=0.03)
-    kinds = draws.labels("labels", 10)
-    assert set(kinds.tolist()) == set(range(10))
+    kinds = draws.labels("labels", [30, 0, 10, 0])
+    assert kinds.dtype == torch.int64
+    assert set(kinds.tolist()) == {0, 2}  # as often as there are pictures of them
+    np.testing.assert_allclose((kinds == 2).double().mean(), 0.25, atol=0.03)
     again = Draws(
         seed=0, update=2, minibatch_size=4000, rows=slice(0, 4000), device=torch.device("cpu")
     )
-    assert not torch.equal(again.labels("labels", 10), kinds)
+    assert not torch.equal(again.labels("labels", [30, 0, 10, 0]), kinds)
     assert not np.array_equal(draws.latents("latents of G", 4), latents)
 
 

@@ -378,3 +378,26 @@ def test_a_step_on_a_gpu_is_that_of_the_cpu() -> None:
     )
     for name, value in weights_of(gpu).items():
         torch.testing.assert_close(value.cpu(), weights_of(cpu)[name], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["wgan-gp", "lsgan"])
+def test_a_spoilt_step_changes_nothing_and_is_not_counted(loss: str) -> None:
+    settings = small_settings(loss=loss, noise=1.0 if loss == "lsgan" else 0.0)
+    step = small_step(settings)
+    phase = phase_at(FADING, settings)
+    reals = reals_of(phase)
+    for number in range(2):
+        step.run(phase, step=number, reals=reals)
+    before, state = weights_of(step), step.state()
+    moments = copy.deepcopy([step.parts()[name].state_dict() for name in ("adam_g", "adam_d")])
+    assert (step.finite(), step.whole_steps()) == (True, 2)
+    step.spoil()
+    for number in range(2, 4):
+        step.run(phase, step=number, reals=reals)
+    assert (step.finite(), step.whole_steps()) == (False, 2)
+    assert all(value.equal(before[name]) for name, value in weights_of(step).items())
+    assert step.state() == state
+    for name, expected in zip(("adam_g", "adam_d"), moments, strict=True):
+        found = step.parts()[name].state_dict()["state"]
+        for index, values in expected["state"].items():
+            assert all(value.equal(found[index][key]) for key, value in values.items())

@@ -65,7 +65,7 @@ def require_same_end(found: RunFolder, expected: RunFolder) -> None:
     assert rows(found.log) == rows(expected.log)
     assert found.metrics.read_bytes() == expected.metrics.read_bytes()
     pictures = [folder.fakes_folder for folder in (found, expected)]
-    names = [sorted(path.name for path in folder.iterdir()) for folder in pictures]
+    names = [sorted(path.name for path in folder.glob("*.png")) for folder in pictures]
     assert names[0] == names[1]
     for name in names[0]:
         assert (pictures[0] / name).read_bytes() == (pictures[1] / name).read_bytes()
