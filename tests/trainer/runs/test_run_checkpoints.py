@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from pgan_toolkit.errors import DataError, SetupError, UsageError
+from pgan_toolkit.errors import DataError, SetupError
 from reference_trainer.configuration import (
     DataSettings,
     OptimizationSettings,
@@ -397,8 +397,3 @@ def test_a_state_that_is_not_whole_is_refused(tmp_path: Path) -> None:
         save_checkpoint(path, {}, kind=kind, state=state)
         with pytest.raises(DataError, match=r"a: (says nothing of its run|was made by another)"):
             read_saved(path)
-
-
-def test_bad_settings_stay_usage_errors() -> None:
-    with pytest.raises(UsageError):
-        OutputSettings(keep_checkpoints=0)
