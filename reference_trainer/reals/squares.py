@@ -93,17 +93,23 @@ class SquareReader:
             )
         if height < wanted:
             raise DataError(
-                f"{found}, smaller than resolution={wanted}; choose a preset of at most "
-                f"{height} pixels (--set resolution={_power_of_two_within(height)}), or give "
-                "larger pictures"
+                f"{found}, smaller than resolution={wanted}; {_smaller_preset(height)}give larger "
+                "pictures (stacked digits: `pgan-toolkit data stacked-mnist --size 32`)"
             )
         factor = height // wanted
-        if factor * wanted != height or factor & (factor - 1):
+        if factor * wanted != height or not _is_power_of_two(factor):
             raise DataError(
                 f"{found}, which halving does not bring to resolution={wanted}; expected {sides} "
                 "pixels a side: resize or crop the pictures first"
             )
 
 
-def _power_of_two_within(number: int) -> int:
-    return 1 << (number.bit_length() - 1)
+def _smaller_preset(side: int) -> str:
+    """The way out that only pictures of a power of two have."""
+    if not _is_power_of_two(side):
+        return ""
+    return f"choose a preset of at most {side} pixels (--set resolution={side}), or "
+
+
+def _is_power_of_two(number: int) -> bool:
+    return number & (number - 1) == 0
