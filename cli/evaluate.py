@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from pgan_cli.evaluate_output import Outputs, finish_evaluation
-from pgan_cli.evaluate_page import planned_page
+from pgan_cli.evaluate_output import Outputs, finish_evaluation, planned_baseline
 from pgan_cli.metric_options import (
     json_option,
     metric_device_option,
@@ -41,7 +40,16 @@ def _limit_options(name: str, *, text: str) -> Callable[[Any], Any]:
     """Return an option that gives limits by name, a mapping."""
 
     def parse(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
-        return dict(_limit(value, option=f"--{name}") for value in values)
+        found: dict[str, float] = {}
+        for value in values:
+            score, limit = _limit(value, option=f"--{name}")
+            if score in found:
+                raise UsageError(
+                    f"--{name} {value}: {score} was given before, as {found[score]:g}; give one "
+                    "limit a number"
+                )
+            found[score] = limit
+        return found
 
     return click.option(
         f"--{name}",
@@ -176,25 +184,29 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 
     from pgan_toolkit.evaluation.comparing import evaluate as run
 
-    outputs = Outputs(json=report, junit=junit, markdown=markdown, github=github, quiet=quiet)
+    outputs = Outputs(
+        json=report,
+        junit=junit,
+        markdown=markdown,
+        html=html,
+        history=history,
+        github=github,
+        quiet=quiet,
+    )
     plan = resolve(asked, config=config, quiet=quiet, update_baseline=update_baseline)
-    with (
-        outputs.places() as places,
-        planned_page(html, history) as page,
-        _engine(engine, address) as workers,
-    ):
+    baseline = planned_baseline(plan.baseline_to_write, plan.metrics)
+    with outputs.places() as places, _engine(engine, address) as workers:
         found = run(
             real,
             _judged(fake, generator),
             metrics=plan.metrics,
             images=plan.images,
             conditions=plan.conditions,
-            settings=replace(plan.settings, onlooker=page.look, engine=workers),
+            settings=replace(plan.settings, onlooker=places.look, engine=workers),
             cache=open_cache(no_cache=no_cache, quiet=quiet),
         )
         places.write(found)
-        page.write(found)
-    finish_evaluation(found, baseline=plan.baseline_to_write, quiet=quiet)
+    finish_evaluation(found, baseline=baseline, quiet=quiet)
 
 
 def _engine(name: str, address: str | None) -> "AbstractContextManager[Engine | None]":

@@ -61,12 +61,12 @@ def fid(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Measure the Frechet distance of Inception features (FID).
 
-    REAL and FAKE are datasets of any format, training runs, or .npz files of
-    statistics: ours, pytorch-fid's or clean-fid's. Lower is better. Few images raise it: compare
+    REAL and FAKE are datasets of any format, training runs, or .npz files of statistics (mu and
+    sigma): ours, pytorch-fid's or clean-fid's. Lower is better. Few images raise it: compare
     equal numbers only, 50,000 by the protocol and never below 2,048.
     """
     from pgan_toolkit.evaluation.measure_fid import measure_fid
-    from pgan_toolkit.evaluation.statistics_files import write_statistics
+    from pgan_toolkit.evaluation.statistics_files import require_one_convention, write_statistics
     from pgan_toolkit.evaluation.streams import ImageStream
 
     how = stream_settings(reading, quiet=quiet)
@@ -74,6 +74,12 @@ def fid(  # noqa: PLR0913 - one argument an option
     with json_place(report, required=quiet) as place, report_place(kept) as statistics:
         sides = _open(real, how), _open(fake, how)
         streams = [side for side in sides if isinstance(side, ImageStream)]
+        stored = {
+            f"{name} {path}": side
+            for name, path, side in zip(("real", "fake"), (real, fake), sides, strict=True)
+            if not isinstance(side, ImageStream)
+        }
+        require_one_convention(stored, pictures=bool(streams))
         measured = measure_fid(
             *sides,
             extractor=open_inception(weights=weights, device=device, quiet=quiet)
@@ -95,7 +101,7 @@ def _check(real: "Place", kept: Path | None) -> None:
         return
     if kept.suffix.lower() != _STATISTICS:
         raise UsageError(f"{kept}: statistics are an {_STATISTICS} file; give it that extension")
-    if real.suffix.lower() == _STATISTICS:
+    if _is_statistics(real):
         raise UsageError(f"{real}: holds statistics already; --save-statistics takes pictures")
 
 
@@ -103,8 +109,17 @@ def _open(path: "Place", how: "StreamSettings") -> "ImageStream | StoredStatisti
     from pgan_toolkit.evaluation.statistics_files import read_statistics
     from pgan_toolkit.evaluation.streams import ImageStream
 
+    if isinstance(path, Path) and _is_statistics(path):
+        return read_statistics(path)
+    return ImageStream(path, how)
+
+
+def _is_statistics(path: "Place") -> bool:
+    """Whether it is an .npz file of mu and sigma; there are sets of images in .npz too."""
+    from pgan_toolkit.evaluation.statistics_files import holds_statistics
+
     if path.suffix.lower() != _STATISTICS or not isinstance(path, Path) or path.is_dir():
-        return ImageStream(path, how)
+        return False
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
-    return read_statistics(path)
+    return holds_statistics(path)

@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pgan_toolkit.caches import cache_folder
+from pgan_toolkit.caches import CACHE_VARIABLE, cache_folder
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.imaging import pixel_library_versions
 from pgan_toolkit.metrics.result import library_versions
@@ -140,7 +140,7 @@ class StatisticsCache:
     limit_bytes : int | None
         Entries that were not used for longest are removed beyond this; None: `cache_limit_bytes`.
     note : callable
-        Told, in a line, when an entry cannot be read or stored.
+        Told, in a line, when an entry cannot be read or stored; once of a folder that cannot be.
     """
 
     def __init__(
@@ -153,13 +153,19 @@ class StatisticsCache:
         self.folder = cache_folder("statistics") if folder is None else folder
         self.limit_bytes = cache_limit_bytes() if limit_bytes is None else limit_bytes
         self._note = note
+        self._is_told = False  # that the folder cannot be used
 
     def knows(self, probe: str) -> bool:
         """Say whether there may be an entry of pictures of which these are a few.
 
-        Where there is none, nobody has to read all of the pictures for the key first.
+        Where there is none, nobody has to read all of the pictures for the key first. A folder that
+        cannot be looked into has none.
         """
-        return any(self.folder.glob(f"{probe[:_PROBE_LETTERS]}-*"))
+        try:
+            return any(self.folder.glob(f"{probe[:_PROBE_LETTERS]}-*"))
+        except OSError as error:  # a home of somebody else, say
+            self._failed(error)
+            return False
 
     def load(self, key: str, build: Callable[[Entry], Value]) -> Value | None:
         """Return what `build` makes of the entry of a key; None if there is none to be read."""
@@ -168,7 +174,7 @@ class StatisticsCache:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 built = build(Entry(arrays, json.loads(arrays[_ABOUT].tobytes())))
             for each in (self.numbers(key), path):
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(OSError):  # not there, or somebody else's
                     os.utime(each)  # used now: the last to be removed
         except FileNotFoundError:
             return None
@@ -214,9 +220,13 @@ class StatisticsCache:
 
     def remove_damaged(self, key: str) -> None:
         """Remove `numbers` that are not what they were, and tell it once."""
-        with contextlib.suppress(FileNotFoundError):
+        try:
             self.numbers(key).unlink()
             self._note(f"{self.numbers(key)}: damaged, and removed; it is computed again")
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._failed(error)
 
     @contextlib.contextmanager
     def writing_numbers(self, key: str, *, size_bytes: int) -> Iterator["NumbersFile | None"]:
@@ -252,7 +262,11 @@ class StatisticsCache:
                 f"{self.limit_bytes / _GIB:g} GiB ({_LIMIT} changes that)"
             )
             return False
-        free = _free_bytes(self.folder)
+        try:
+            free = _free_bytes(self.folder)
+        except OSError as error:
+            self._failed(error)
+            return False
         if 2 * size_bytes > free:
             self._note(
                 f"{self.folder}: {size_bytes / _GIB:.1f} GiB of statistics are not cached: they "
@@ -262,8 +276,13 @@ class StatisticsCache:
         return True
 
     def _failed(self, error: OSError) -> None:
-        reason = error.strerror or error
-        self._note(f"{self.folder}: the statistics cannot be cached ({reason})")
+        if self._is_told:
+            return
+        self._is_told = True
+        self._note(
+            f"{self.folder}: the statistics cannot be cached ({error.strerror or error}); name "
+            f"another folder by {CACHE_VARIABLE}, or do without (--no-cache)"
+        )
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"

@@ -7,16 +7,19 @@ from pgan_toolkit.evaluation.cache import StatisticsCache
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
 from pgan_toolkit.evaluation.measure_features import extract_features, noted
 from pgan_toolkit.evaluation.protocol import naming, require_several
-from pgan_toolkit.evaluation.statistics_files import StoredStatistics
+from pgan_toolkit.evaluation.statistics_files import (
+    PREPARED,
+    StoredStatistics,
+    require_one_convention,
+)
 from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.features import FeatureSet
 from pgan_toolkit.metrics.frechet import frechet_distance
 from pgan_toolkit.metrics.gaussian import Gaussian, GaussianStatistics
 from pgan_toolkit.metrics.result import Result
+from pgan_toolkit.wording import counted
 
 __all__ = ["FidMeasurement", "measure_fid"]
-
-_PREPARED = "images resized to 299x299 as TensorFlow 1 does, (x - 128) / 128; covariance with N - 1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,7 @@ class FidMeasurement:
             raise UsageError("the real side was given as statistics; give its pictures")
         statistics = GaussianStatistics()
         statistics.update(self.real)
-        return StoredStatistics(statistics.gaussian(), self.extractor.identity, _PREPARED)
+        return StoredStatistics(statistics.gaussian(), self.extractor.identity, PREPARED)
 
 
 def measure_fid(
@@ -69,10 +72,18 @@ def measure_fid(
     DataError
         Fewer than two pictures, one that cannot be read, or statistics of another network.
     UsageError
-        Pictures without an extractor, or a jackknife of fake statistics.
+        Pictures without an extractor, a jackknife of fake statistics, or of more groups than half
+        the fake pictures.
     """
+    _require_groups(fake, jackknife_groups)
     name, unknown = _network(real, fake, extractor)
     sets = [side for side in (real, fake) if isinstance(side, ImageStream)]
+    stored = {
+        name: side
+        for name, side in (("real", real), ("fake", fake))
+        if isinstance(side, StoredStatistics)
+    }
+    require_one_convention(stored, pictures=bool(sets))
     require_several(*sets)
     real_side = _side(real, extractor, label="real features", cache=cache)
     fake_side = _side(fake, extractor, label="fake features")
@@ -90,6 +101,22 @@ def measure_fid(
         result = noted(result, extractor, real=read["real"], fake=read["fake"])
     kept = real_side if isinstance(real_side, FeatureSet) else None
     return FidMeasurement(result, extractor, kept)
+
+
+def _require_groups(fake: ImageStream | StoredStatistics, groups: int) -> None:
+    """Refuse a jackknife that the fake side does not allow, before features are extracted."""
+    if not groups:
+        return
+    if isinstance(fake, StoredStatistics):
+        raise UsageError(
+            "a jackknife takes the features of the fake side, not their statistics: give the "
+            "pictures, or leave --jackknife out"
+        )
+    if not 2 <= groups <= len(fake) // 2:
+        raise UsageError(
+            f"{fake.path}: {groups} jackknife groups (--jackknife) of "
+            f"{counted(len(fake), 'image')}; expected 2 to half as many as there are images"
+        )
 
 
 def _side(

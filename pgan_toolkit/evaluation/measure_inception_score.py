@@ -2,7 +2,7 @@
 
 from pgan_toolkit.evaluation.extractors import FeatureExtractor
 from pgan_toolkit.evaluation.measure_features import extract_features, noted
-from pgan_toolkit.evaluation.protocol import naming
+from pgan_toolkit.evaluation.protocol import naming, require_several
 from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.inception_score import inception_score
 from pgan_toolkit.metrics.result import Result
@@ -31,6 +31,7 @@ def measure_inception_score(
     UsageError
         The extractor has no classes.
     """
+    require_several(fake, fewest=splits, why=f"{splits} splits (--splits) take")
     outputs = extract_features(fake, extractor, label="fake classes", logits=True)
     with naming(fake):
         result = inception_score(outputs, splits=splits)

@@ -110,20 +110,27 @@ def _real_side(
     device: torch.device | str,
     cache: StatisticsCache | None,
 ) -> SwdStatistics:
-    found = None if cache is None else known_patches(stream, settings, cache=cache)
-    if found is not None:
-        return found
+    if cache is not None:
+        found = known_patches(stream, settings, device=device, cache=cache)
+        if found is not None:
+            return found
     statistics = SwdStatistics(settings, side="real")
     feed(stream, statistics, label="real", device=device)
     if cache is not None:
-        keep_patches(stream, statistics, cache=cache)
+        keep_patches(stream, statistics, device=device, cache=cache)
     return statistics
 
 
 def known_patches(
-    stream: ImageStream, settings: SwdSettings, *, cache: StatisticsCache
+    stream: ImageStream,
+    settings: SwdSettings,
+    *,
+    device: torch.device | str,
+    cache: StatisticsCache,
 ) -> SwdStatistics | None:
     """Return the patches of the very pictures of a real set that were cut before; None if none.
+
+    Those that were cut on a device of another type are not taken.
 
     Raises
     ------
@@ -132,30 +139,42 @@ def known_patches(
     """
     if not cache.knows(stream.probe()):
         return None
-    found = cache.load(_key(stream, settings), lambda entry: _restored(entry, settings))
+    key = _key(stream, settings, device)
+    found = cache.load(key, lambda entry: _restored(entry, settings))
     if found is not None:
         stream.recall_sizes({stream.size: len(stream)})
     return found
 
 
-def keep_patches(stream: ImageStream, statistics: SwdStatistics, *, cache: StatisticsCache) -> None:
+def keep_patches(
+    stream: ImageStream,
+    statistics: SwdStatistics,
+    *,
+    device: torch.device | str,
+    cache: StatisticsCache,
+) -> None:
     """Keep the patches of a real set that was read just now, for `known_patches`."""
     cache.store(
         # The key of what was read just now: a picture may have changed since it was looked up.
-        _key(stream, statistics.settings),
+        _key(stream, statistics.settings, device),
         _chunks(statistics),
         {"size": list(stream.size), "images": len(statistics)},
         size_bytes=_size_bytes(statistics),
     )
 
 
-def _key(stream: ImageStream, settings: SwdSettings) -> str:
+def _key(stream: ImageStream, settings: SwdSettings, device: torch.device | str) -> str:
     """Name what the patches depend on; the number of directions and repeats is not among it."""
     parts = asdict(settings)
     for name in ("directions", "repeats"):
         del parts[name]
     return cache_key(
-        {"statistics": "swd patches by pixel", "settings": parts, "pictures": stream.digests()},
+        {
+            "statistics": "swd patches by pixel",
+            "settings": parts,
+            "device": torch.device(device).type,  # whose rounding differs
+            "pictures": stream.digests(),
+        },
         probe=stream.probe(),
     )
 

@@ -10,6 +10,7 @@ from pgan_toolkit.imaging import pixel_library_versions
 from pgan_toolkit.metrics.result import Result
 from pgan_toolkit.storage import Place, locate
 from pgan_toolkit.storage.encodings import loss_of
+from pgan_toolkit.wording import counted
 
 __all__ = [
     "about_sets",
@@ -56,17 +57,31 @@ def require_one_size(streams: Sequence[ImageStream]) -> None:
             )
 
 
-def require_several(*streams: ImageStream) -> None:
-    """Refuse a set of a single picture, before all features of the others are extracted.
+def require_several(
+    *streams: ImageStream, fewest: int = 2, why: str = "features are compared of"
+) -> None:
+    """Refuse a set of too few pictures, before all features of the others are extracted.
+
+    Parameters
+    ----------
+    streams : ImageStream
+        The sets.
+    fewest : int
+        How many pictures each must have.
+    why : str
+        What takes so many; the number is said after it.
 
     Raises
     ------
     DataError
-        One of them has one picture alone.
+        One of them has fewer.
     """
     for stream in streams:
-        if len(stream) < 2:
-            raise DataError(f"{stream.path}: 1 image; features are compared of 2 or more")
+        if len(stream) < fewest:
+            raise DataError(
+                f"{stream.path}: {counted(len(stream), 'image')}; {why} {fewest:,} or more; use "
+                "more pictures"
+            )
 
 
 def equal_numbers(
@@ -112,7 +127,7 @@ def about_sets(result: Result, *streams: ImageStream) -> Result:
     libraries that decoded them.
     """
     warnings = [warning for stream in streams for warning in stream.warnings()]
-    chosen = [stream for stream in streams if len(stream) < len(stream.source)]
+    chosen = [stream for stream in streams if stream.is_drawn]
     if result.seed is None and chosen:
         result = replace(result, seed=chosen[0].settings.seed)
     versions = {**result.versions, **pixel_library_versions()}

@@ -24,7 +24,17 @@ from pgan_toolkit.storage import AtomicPath
 from pgan_toolkit.storage.archives import Archive
 from pgan_toolkit.storage.npz_members import find_arrays, member_names
 
-__all__ = ["StoredStatistics", "read_statistics", "write_statistics"]
+__all__ = [
+    "PREPARED",
+    "StoredStatistics",
+    "holds_statistics",
+    "read_statistics",
+    "require_one_convention",
+    "write_statistics",
+]
+
+PREPARED = "images resized to 299x299 as TensorFlow 1 does, (x - 128) / 128; covariance with N - 1"
+"""The convention of the statistics that are computed here of pictures."""
 
 _FORMAT = 1
 _MOST_BYTES = 1 << 30
@@ -90,6 +100,46 @@ def write_statistics(path: Path, statistics: StoredStatistics, *, overwrite: boo
         )
 
 
+def holds_statistics(path: Path) -> bool:
+    """Whether an .npz file is to be read by `read_statistics`, and not as a set of images.
+
+    It is where it has one of the arrays `mu` and `sigma`, or none that can be found: what is wrong
+    with it is told then.
+    """
+    names = member_names(Archive(path))
+    return not names or any(f"{name}.npy" in names for name in _MOMENTS)
+
+
+def require_one_convention(sides: Mapping[str, StoredStatistics], *, pictures: bool) -> None:
+    """Refuse statistics of images that were prepared otherwise than those of the other side.
+
+    Files that do not say how are let be.
+
+    Parameters
+    ----------
+    sides : Mapping of str to StoredStatistics
+        What messages call each -> what was read.
+    pictures : bool
+        Whether the other side are pictures, which are prepared here.
+
+    Raises
+    ------
+    DataError
+        The conventions differ; both are told.
+    """
+    known = PREPARED if pictures else None
+    for name, side in sides.items():
+        if side.convention is None:
+            continue
+        if known not in (None, side.convention):
+            raise DataError(
+                f"{name}: convention {side.convention!r}; expected that of the other side, "
+                f"{known!r}: compute the statistics of both in the same way (`pgan-toolkit fid "
+                "--save-statistics`)"
+            )
+        known = side.convention
+
+
 def read_statistics(path: Path) -> StoredStatistics:
     """Read statistics that this toolkit, pytorch-fid or clean-fid wrote.
 
@@ -110,6 +160,7 @@ def read_statistics(path: Path) -> StoredStatistics:
     mean, covariance = (_numbers(path, name, arrays[name]) for name in _MOMENTS)
     try:
         gaussian = Gaussian(mean=mean, covariance=covariance, count=count)
+        _ = gaussian.factor  # which is kept; here its error gets the name of the file
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     return StoredStatistics(gaussian, extractor, convention)

@@ -137,6 +137,11 @@ class ImageStream:
         return len(self.indices)
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether the seed chose the pictures: others are left that are not known to be bad."""
+        return len(self) + len(self.bad) < len(self.source)
+
+    @property
     def path(self) -> str:
         """Where the set is, as messages name it."""
         return str(getattr(self.source, "path", "the set"))
@@ -221,13 +226,9 @@ class ImageStream:
         DataError
             A picture cannot be read.
         """
-        known = self._known()
-        ends = (
-            map(self._reader.identify, (self.indices[0], self.indices[-1]))
-            if known is None
-            else (known[0], known[-1])
-        )
-        return bytes_digest(f"{len(self)} {set_digest(ends)}".encode())
+        known, ends = self._known(), (self.indices[0], self.indices[-1])
+        found = map(self._reader.identify, ends) if known is None else (known[0], known[-1])
+        return bytes_digest(f"{len(self)} {set_digest(found)}".encode())
 
     def batches(
         self,
@@ -266,7 +267,7 @@ class ImageStream:
         ):
             for position, (image, identity) in enumerate(pictures, positions.start):
                 if sizes == "one" and image.shape[:2] != self.size:
-                    raise self._mixed(position, image)
+                    raise self.mixed(position, size=image.shape[:2])
                 if group and (len(group) == batch_size or group[0].shape != image.shape):
                     yield Batch(first, _stacked(group))
                     bar.advance(len(group))
@@ -282,10 +283,8 @@ class ImageStream:
         """Say what is unusual about the set, as far as it has been read."""
         found = []
         if self.bad:
-            found.append(
-                f"{self.path}: {counted(len(self.bad), 'unreadable picture')} left out, such as "
-                f"{self.bad[0]}"
-            )
+            bad = counted(len(self.bad), "unreadable picture")
+            found.append(f"{self.path}: {bad} left out, such as {self.bad[0]}")
         if len(self._sizes) > 1:
             most = ", ".join(
                 f"{width}x{height} ({count:,})"
@@ -305,6 +304,16 @@ class ImageStream:
         """Return how many of the pictures read so far have each encoding, most frequent first."""
         return dict(Counter(each.encoding for each in self._known() or ()).most_common())
 
+    def mixed(self, position: int, *, size: Sequence[int]) -> DataError:
+        """Return the error of a picture that has another size, in pixels, than the first."""
+        name = self._reader.name
+        return DataError(
+            f"{name(self.indices[position])}: {size[1]}x{size[0]} pixels, where "
+            f"{name(self.indices[0])} has {self.size[1]}x{self.size[0]}{self._others()}; this "
+            "metric takes pictures of one size: crop or resize them to one, or leave out what "
+            f"differs (`pgan-toolkit data inspect {self.path}` lists the sizes)"
+        )
+
     def describe(self) -> dict[str, Any]:
         """Return what was read, as JSON takes it."""
         read = self._known()
@@ -312,7 +321,7 @@ class ImageStream:
             "path": self.path,
             "images": len(self),
             "images_in_set": len(self.source),
-            "chosen_by_seed": None if len(self) == len(self.source) else self.settings.seed,
+            "chosen_by_seed": self.settings.seed if self.is_drawn else None,
             "sizes": {f"{width}x{height}": n for (height, width), n in self.sizes.items()},
             "encodings": dict(self.encodings()),
             "unreadable": list(self.bad),
@@ -370,16 +379,6 @@ class ImageStream:
     ) -> Generator[Value, None, None]:
         workers = self.settings.workers or min(available_cores(), _MOST_WORKERS)
         return threaded_map(work, indices, workers=workers, ahead=ahead)
-
-    def _mixed(self, position: int, image: Image) -> DataError:
-        height, width = image.shape[:2]
-        name = self._reader.name
-        return DataError(
-            f"{name(self.indices[position])}: {width}x{height} pixels, where "
-            f"{name(self.indices[0])} has {self.size[1]}x{self.size[0]}{self._others()}; this "
-            "metric takes pictures of one size: crop or resize them to one, or leave out what "
-            f"differs (`pgan-toolkit data inspect {self.path}` lists the sizes)"
-        )
 
     def _others(self) -> str:
         """Say how many of the pictures differ from the first, by their headers."""

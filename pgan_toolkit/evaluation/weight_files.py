@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
-from pgan_toolkit.caches import cache_folder
+from pgan_toolkit.caches import CACHE_VARIABLE, cache_folder
 from pgan_toolkit.digests import bytes_digest
 from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.evaluation.downloads import Download, fetch
@@ -168,10 +168,16 @@ def find_weights(
             )
         return weights
     cache = cache_folder("weights")
-    for folder in (*_named_folders(), cache):
-        if (folder / file.name).exists():
-            return folder / file.name
     remedy = _remedy(file)
+    for folder in (*_named_folders(), cache):
+        try:
+            if (folder / file.name).exists():
+                return folder / file.name
+        except OSError as error:  # a home of somebody else, say
+            remedy = (
+                f"{folder} cannot be looked into ({error.strerror or error}): name another folder "
+                f"by {CACHE_VARIABLE}, or {remedy}"
+            )
     if not download:
         raise SetupError(f"{file.name}: not found, and downloads are off; {remedy}")
     wanted = Download(file.url, cache / file.name, file.size_bytes, file.sha256)
@@ -263,7 +269,14 @@ def _named_folders() -> list[Path]:
     if not name:
         return []
     folder = Path(name).expanduser()
-    if not folder.is_dir():
+    try:
+        is_folder = folder.is_dir()
+    except OSError as error:
+        raise SetupError(
+            f"{WEIGHTS_VARIABLE}={name}: cannot be looked into ({error.strerror or error}); name "
+            "one that can be"
+        ) from error
+    if not is_folder:
         raise SetupError(f"{WEIGHTS_VARIABLE}={name}: not a folder; name one that holds the files")
     return [folder]
 

@@ -11,7 +11,6 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.linalg
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -78,7 +77,8 @@ def frechet_distance(real: Side, fake: Side, *, jackknife_groups: int = 0, seed:
     Raises
     ------
     DataError
-        Fewer than two images on a side, different dimensions, features that are not finite.
+        Fewer than two images on a side, different dimensions, features that are not finite, a
+        covariance with eigenvalues below 0.
     UsageError
         Groups that are too many for the images, or without the features.
     """
@@ -105,7 +105,7 @@ def _factored(side: Side, *, name: str) -> _Factored:
     if isinstance(side, GaussianStatistics):
         side = side.gaussian()
     if isinstance(side, Gaussian):
-        return _Factored(side.mean, _factor(side.covariance), side.count)
+        return _Factored(side.mean, side.factor, side.count)
     rows = as_features(side, name=name)
     if len(rows) < 2:
         raise DataError(
@@ -124,20 +124,6 @@ def _factored_rows(rows: Features) -> _Factored:
     exact = rows.astype(np.float64)
     mean = exact.mean(axis=0)
     return _Factored(mean, (exact - mean).T / math.sqrt(count - 1), count)
-
-
-def _factor(covariance: Matrix) -> Matrix:
-    """F (D, rank) with F F^T = covariance, by Cholesky's method with pivots.
-
-    It stops where what is left is rounding, so that singular covariances need no added diagonal.
-    """
-    symmetric = (covariance + covariance.T) / 2
-    triangle, pivots, rank, _ = scipy.linalg.lapack.dpstrf(symmetric, lower=1)
-    if not symmetric.any():
-        rank = 0
-    factor = np.zeros((len(symmetric), rank))
-    factor[pivots - 1] = np.tril(triangle)[:, :rank]
-    return factor
 
 
 def _distance(left: _Factored, right: _Factored) -> float:

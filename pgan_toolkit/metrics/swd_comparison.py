@@ -65,7 +65,8 @@ def compare_swd(
     Returns
     -------
     Result
-        The mean of the levels, times 1000; components by height of the level.
+        The mean of the levels, times 1000; components by height of the level. Its `repeats` are
+        the groups, or else the repeats of directions; a bootstrap has none.
 
     Raises
     ------
@@ -249,7 +250,8 @@ class _Pair:
             images={"real": images or len(self.real), "fake": images or len(self.fake)},
             convention=_convention(settings),
             seed=settings.seed,
-            repeats=_by_name(names, levels),
+            # Beside an error over draws, repeats of other directions would be taken for its own.
+            repeats={} if drawn else _by_name(names, levels),
             warnings=(*_protocol_warnings(settings, images or len(self.fake)), *self._flat()),
         )
 

@@ -132,7 +132,9 @@ def test_of_a_finished_build_what_the_scores_depend_on_is_told_first(
     settings = _settings(src=samples, out=tmp_path / "hq", size=64, workers=1, count=2)
     build_dataset(settings, mode="quiet")
     for other in (replace(settings, size=128), replace(settings, size=128, count=3)):
-        with pytest.raises(DataError, match="begun with other settings: size was 64 and is now 128"):
+        with pytest.raises(
+            DataError, match="begun with other settings: size was 64 and is now 128"
+        ):
             build_dataset(other, mode="quiet")
         with pytest.raises(DataError, match="size was 64"):
             plan_build(other).done_before()

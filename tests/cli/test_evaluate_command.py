@@ -1,6 +1,8 @@
 """`evaluate` as a user and a CI job see it: exit codes, files, settings files, baselines."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -9,6 +11,7 @@ import pytest
 from command_line import Outcome, run_main
 from picture_sets import pictures, truncate, write_set
 
+ROOT = Path(__file__).resolve().parents[2]
 COUNT = 24
 
 
@@ -99,6 +102,43 @@ def test_a_job_is_told_on_github(
     assert run(real, fake, "--github", "--json", "-").code == 2
 
 
+def test_a_summary_that_cannot_be_written_is_told_before_the_work(
+    real: Path, fake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "/nonexistent/x")
+    done = run(real, fake, "--github", "--json", "out.json")
+    assert (done.code, done.out) == (4, "")
+    assert "/nonexistent/x: the summary of --github cannot be written" in done.err
+    assert not Path("out.json").exists()
+
+
+def test_an_output_that_fails_after_the_work_leaves_the_others(
+    real: Path, fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pgan_toolkit.errors import SetupError
+
+    def full(*_: object, **__: object) -> bytes:
+        raise SetupError("no room")
+
+    def disk_full(*_: object, **__: object) -> bytes:
+        raise SetupError("no room for the page")
+
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    monkeypatch.setattr("pgan_toolkit.evaluation.comparing.report_junit", full)
+    monkeypatch.setattr("pgan_toolkit.evaluation.pages.report_html", disk_full)
+    words = ["--json", "out.json", "--junit", "out.xml", "--markdown", "out.md"]
+    done = run(real, fake, "--github", *words, "--html", "out.html")
+    assert done.code == 4
+    assert done.err.splitlines()[-1] == "error: no room; no room for the page"
+    assert json.loads((tmp_path / "out.json").read_text())["scores"]
+    assert (tmp_path / "out.md").read_text().startswith("## pgan-toolkit evaluate")
+    assert summary.read_text() == (tmp_path / "out.md").read_text()
+    assert "swd.avg" in done.out
+    left = {path.name for path in tmp_path.iterdir() if path.is_file()}
+    assert left == {"out.json", "out.md", "summary.md"}
+
+
 def test_a_settings_file_is_followed_and_options_go_before_it(
     real: Path, fake: Path, tmp_path: Path
 ) -> None:
@@ -132,6 +172,8 @@ def test_a_settings_file_is_followed_and_options_go_before_it(
         ("[max]\nswd.avg = '3'", 2, "swd.avg = '3': expected a number"),
         ("[max]\nswd.avg = nan", 2, "expected a number"),
         ("[baseline]\ntolerance = '2 sigma'", 2, "tolerance '2 sigma'"),
+        ("[baseline]\ntolerance = -0.1", 2, "tolerance -0.1: expected a finite number from 0"),
+        ("[baseline]\ntolerance = inf", 2, "tolerance = inf: expected such as"),
         ("[baseline]\nfile = 3", 2, "file = 3: expected a file name"),
         ("max = 3", 2, "max = 3: expected a table"),
         ("[max", 3, "no TOML file"),
@@ -165,6 +207,55 @@ def test_a_baseline_is_made_kept_and_replaced(
     accepted = run(real, noise, "--metric", "swd", "--baseline", base, "--update-baseline")
     assert accepted.code == 0
     assert base.read_bytes() != before
+
+
+def test_a_number_is_a_tolerance_however_small_it_is(
+    real: Path, fake: Path, tmp_path: Path
+) -> None:
+    run(real, fake, "--metric", "swd", "--json", "base.json")
+    config = tmp_path / "pgan-eval.toml"
+    config.write_text("[baseline]\nfile = 'base.json'\ntolerance = 0.00005\n")
+    done = run(real, fake, "--metric", "swd", "--config", config, "--json", "out.json")
+    assert done.code == 0, done.err
+    assert json.loads((tmp_path / "out.json").read_text())["baseline"]["tolerance"] == "5e-05"
+
+
+def test_a_new_baseline_loses_no_number_silently(real: Path, fake: Path, tmp_path: Path) -> None:
+    base = tmp_path / "base.json"
+    run(real, fake, "--metric", "swd", "--metric", "ms-ssim", "--json", base)
+    before = base.read_bytes()
+    words = ("--baseline", base, "--update-baseline", "--metric", "swd")
+    refused = run(real, fake, *words)
+    assert (refused.code, refused.out) == (2, "")  # before the work
+    assert f"{base}: has ms-ssim, which this run does not measure" in refused.err
+    assert f"or remove {base} first" in refused.err
+    assert base.read_bytes() == before
+    base.unlink()
+    assert run(real, fake, *words).code == 0
+    assert run(real, fake, *words, "--metric", "ms-ssim").code == 0
+
+
+def test_a_new_baseline_keeps_what_cannot_be_measured_here(
+    real: Path, fake: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base.json"
+    run(real, fake, "--metric", "swd", "--json", base)
+    content = json.loads(base.read_text())
+    content["scores"]["fid"] = content["scores"]["swd.avg"] | {"name": "fid", "metric": "fid"}
+    content["measured"]["fid"] = content["measured"]["swd"]
+    base.write_text(json.dumps(content))
+    refused = run(real, fake, "--baseline", base, "--update-baseline")
+    assert refused.code == 2
+    assert f"{base}: has fid, which this run does not measure" in refused.err
+    assert json.loads(base.read_text()) == content
+
+
+def test_a_file_that_is_no_baseline_is_not_replaced(real: Path, fake: Path, tmp_path: Path) -> None:
+    (tmp_path / "base.json").write_text("something else")
+    done = run(real, fake, "--baseline", "base.json", "--update-baseline")
+    assert (done.code, done.out) == (3, "")
+    assert "or remove base.json" in done.err
+    assert (tmp_path / "base.json").read_text() == "something else"
 
 
 def test_a_baseline_of_other_pictures_is_bad_data(
@@ -205,6 +296,7 @@ def test_a_generator_is_judged(real: Path, tmp_path: Path) -> None:
         (["real", "--generator", "a:b"], "expected two sets, or one and --generator"),
         (["real", "--max", "swd.avg"], "expected NAME=VALUE"),
         (["real", "--max", "swd.avg=much"], "expected NAME=VALUE"),
+        (["real", "--max", "fid=1", "--max", "fid=9"], "--max fid=9: fid was given before, as 1"),
         (["real", "--min", "coverag=1"], "did you mean coverage?"),
         (["real", "--metric", "fidd"], "did you mean fid?"),
         (["real", "--tolerance", "x"], "expected standard errors"),
@@ -241,3 +333,28 @@ def test_missing_weights_of_a_metric_that_was_asked_for_are_the_machines_lack(
     monkeypatch.setattr("pgan_toolkit.evaluation.extractors.find_weights", none)
     done = run(real, fake, "--max", "fid=30")
     assert (done.code, done.err) == (4, "error: no weights here\n")
+
+
+@pytest.mark.parametrize("code", [0, 1, 3])
+def test_the_action_says_of_an_error_no_more_than_it_knows(code: int, tmp_path: Path) -> None:
+    """Thresholds may have been judged where only the baseline could not be compared with."""
+    command = tmp_path / "bin" / "pgan-toolkit"
+    command.parent.mkdir()
+    command.write_text(f"#!/bin/sh\nexit {code}\n")
+    command.chmod(0o755)
+    names = ("FAKE", "GENERATOR", "CONFIG", "BASELINE", "HTML", "JSON", "JUNIT")
+    done = subprocess.run(
+        ["bash", str(ROOT / ".ci" / "action")],
+        env={
+            "PATH": f"{command.parent}:{os.environ['PATH']}",
+            "GITHUB_OUTPUT": str(tmp_path / "output"),
+            "PGAN_FAIL_ON": "verdict",
+            "PGAN_REAL": "real",
+            **{f"PGAN_{name}": "" for name in names},
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = "::error title=pgan-toolkit evaluate::ended with an error: exit code 3; the log says why"
+    assert (done.returncode, done.stdout) == (code, f"{said}\n" if code == 3 else "")

@@ -159,6 +159,30 @@ def test_statistics_of_others_are_read_with_a_warning(fake: Path, tmp_path: Path
     assert "the number of images is not known" in done.err
 
 
+def test_sets_in_npz_files_are_no_statistics(real: Path, fake: Path, tmp_path: Path) -> None:
+    _, expected = measured(tmp_path, "fid", real, fake)
+    stored = tmp_path / "images.npz"
+    np.savez(stored, images=pictures(0, COUNT), labels=np.zeros(COUNT, np.int64))
+    kept = tmp_path / "kept.npz"
+    _, result = measured(tmp_path, "fid", stored, fake, "--save-statistics", kept)
+    assert result["value"] == expected["value"]
+    assert measured(tmp_path, "fid", kept, stored)[1]["value"] == pytest.approx(0, abs=1e-6)
+
+
+def test_statistics_of_images_that_were_prepared_otherwise_are_refused(
+    real: Path, fake: Path, tmp_path: Path
+) -> None:
+    kept, other = tmp_path / "real.npz", tmp_path / "other.npz"
+    measured(tmp_path, "fid", real, fake, "--save-statistics", kept)
+    with np.load(kept) as file:
+        np.savez(other, **{**file, "convention": np.str_("cropped to 224 and standardised")})
+    for words in ((other, fake), (kept, other)):
+        done = run_main("fid", *words)
+        assert (done.code, done.out) == (3, "")
+        assert f"{other}: convention 'cropped to 224 and standardised'; expected that" in done.err
+    assert measured(tmp_path, "fid", other, other)[1]["value"] == pytest.approx(0, abs=1e-6)
+
+
 def test_wrong_statistics_are_told(
     real: Path, fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,7 +265,8 @@ def test_a_single_picture_is_refused_before_features_are_extracted(
     for sets in ((real, one), (one, real)):
         done = run_main(command, *sets)
         assert (done.code, done.out) == (3, "")
-        assert done.err == f"error: {one}: 1 image; features are compared of 2 or more\n"
+        assert done.err.startswith(f"error: {one}: 1 image; ")
+        assert done.err.endswith(" or more; use more pictures\n")
 
 
 def test_sizes_may_be_mixed_and_are_told_also_from_the_cache(

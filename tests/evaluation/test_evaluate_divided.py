@@ -67,6 +67,16 @@ def test_sizes_that_change_skip_what_takes_one(two_sets: tuple[Path, Path]) -> N
         _evaluate(two_sets, LocalEngine(1), metrics=["ms-ssim"])
 
 
+def test_sizes_that_change_in_the_reals_skip_what_takes_one(
+    two_sets: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = "pgan_toolkit.evaluation.comparing.selecting.find_weights"
+    monkeypatch.setattr(place, lambda *_, **__: Path())
+    write_set(two_sets[0], pictures(6, 3, size=64), first=COUNT - 3)
+    _require_the_same(two_sets, LocalEngine(1))
+    assert "64x64" in _evaluate(two_sets, LocalEngine(1)).skipped["swd"]
+
+
 def test_a_bad_picture_is_named(two_sets: tuple[Path, Path]) -> None:
     (two_sets[1] / "033.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"033\.png"):

@@ -20,7 +20,14 @@ from pgan_toolkit.evaluation import (
     Tolerance,
     evaluate,
 )
-from pgan_toolkit.evaluation.comparing import Measured, Score, judge, report_json
+from pgan_toolkit.evaluation.comparing import (
+    Measured,
+    Score,
+    judge,
+    report_json,
+    report_markdown,
+    report_text,
+)
 from pgan_toolkit.metrics import Result
 
 QUIET = EvaluationSettings(mode="quiet", device="cpu")
@@ -108,6 +115,29 @@ def test_a_number_of_images_that_was_asked_for_is_the_protocol(tmp_path: Path) -
     assert "40 of 16,384" in let.verdicts[0].caution
 
 
+@pytest.mark.usefixtures("small_inception")
+def test_a_number_of_images_that_was_asked_for_declares_no_other_weights(tmp_path: Path) -> None:
+    sets = [write_set(tmp_path / side, pictures(n)) for n, side in enumerate(("real", "fake"))]
+    wide = Conditions(thresholds=Thresholds(most={"fid": 1e6, "swd.avg": 1e6}))
+    report = evaluate(*sets, metrics=["fid", "swd"], images=40, conditions=wide, settings=QUIET)
+    assert report.measured["fid"].deviations == ("it is small",)
+    assert {each.score: each.status for each in report.verdicts} == {
+        "fid": "fail",
+        "swd.avg": "pass",
+    }
+    assert report.verdicts[0].message.startswith("protocol not followed (it is small)")
+
+
+def test_a_number_and_what_was_demanded_look_different_where_they_are() -> None:
+    failed = report(58.02541).verdict("swd.avg", kind="max", limit=58.02539)
+    assert failed.message == "swd.avg is 58.02541; demanded: at most 58.02539"
+
+
+def test_a_number_and_the_baseline_look_different_where_they_are(tmp_path: Path) -> None:
+    [verdict] = against(report(58.02541), report(58.02539), "0", tmp_path).verdicts
+    assert verdict.message.startswith("swd.avg is 58.02541, baseline 58.02539 (lower is better)")
+
+
 def test_require_is_an_assertion() -> None:
     found = report(10.0)
     found.require("swd.avg", max=12, min=8)
@@ -162,13 +192,31 @@ def test_a_threshold_of_a_metric_that_is_not_measured_is_refused(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("text", "amount", "unit"),
-    [("2se", 2, "se"), ("5%", 5, "%"), ("0.1", 0.1, ""), (".5se", 0.5, "se")],
-)
+    [
+        ("2se", 2, "se"), ("5%", 5, "%"), ("0.1", 0.1, ""), (".5se", 0.5, "se"),
+        ("5e-05", 0.00005, ""), ("1E3", 1000, ""), ("1e+1%", 10, "%"),
+    ],
+)  # fmt: skip
 def test_tolerances_are_read(text: str, amount: float, unit: str) -> None:
     assert Tolerance.parse(text) == Tolerance(amount, unit)
 
 
-@pytest.mark.parametrize("text", ["", "se", "-1", "1e3", "2 se", "nan", "5%%", "0x1", "1,5"])
+@pytest.mark.parametrize("amount", [0, 2, 0.1, 1 / 3, 5e-5, 1e22])
+@pytest.mark.parametrize("unit", ["se", "%", ""])
+def test_a_tolerance_is_what_it_is_written_as(amount: float, unit: str) -> None:
+    assert Tolerance.parse(str(Tolerance(amount, unit))) == Tolerance(amount, unit)
+    assert str(Tolerance(2, "se")) == "2se"
+
+
+@pytest.mark.parametrize("text", ["9" * 400, "1e999%"])
+def test_a_tolerance_that_lets_everything_pass_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"tolerance inf%?: expected a finite number"):
+        Tolerance.parse(text)
+    with pytest.raises(UsageError, match="tolerance -1: expected a finite number from 0"):
+        Tolerance(-1, "")
+
+
+@pytest.mark.parametrize("text", ["", "se", "-1", "1e", "2 se", "nan", "5%%", "0x1", "1,5"])
 def test_other_tolerances_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="expected standard errors"):
         Tolerance.parse(text)
@@ -216,7 +264,8 @@ def test_errors_of_two_runs_add_in_squares(tmp_path: Path) -> None:
 def test_repeats_of_the_same_draws_are_paired(tmp_path: Path) -> None:
     first, second = (10.0, 11.0, 12.0, 13.0), (10.1, 11.2, 12.1, 13.2)
     before, now = (
-        report(float(np.mean(each)), error=1.0, repeats=each) for each in (first, second)
+        report(float(np.mean(each)), error=float(np.std(each, ddof=1)) / 2, repeats=each)
+        for each in (first, second)
     )
     [verdict] = against(now, before, "2se", tmp_path).verdicts
     differences = np.subtract(second, first)
@@ -231,6 +280,16 @@ def test_repeats_of_other_draws_are_not_paired(tmp_path: Path) -> None:
     now = replace(report(10.5, error=1.0, repeats=(9.5, 11.5)), measured=measured)
     [verdict] = against(now, before, "2se", tmp_path).verdicts
     assert verdict.margin == pytest.approx(2 * math.sqrt(2))
+
+
+def test_repeats_that_the_error_is_not_over_are_not_paired(tmp_path: Path) -> None:
+    """Those of directions beside the error of a bootstrap, say."""
+    before = report(10.0, error=1.0, repeats=(9.9, 10.0, 10.1, 10.0))
+    now = report(10.5, error=1.0, repeats=(10.4, 10.5, 10.6, 10.5))
+    [verdict] = against(now, before, "2se", tmp_path).verdicts
+    assert verdict.status == "pass"
+    assert verdict.margin == pytest.approx(2 * math.sqrt(2))
+    assert "paired" not in verdict.message
 
 
 @pytest.mark.parametrize(
@@ -248,6 +307,14 @@ def test_what_was_measured_otherwise_is_not_comparable(
     found = against(now, report(), "2se", tmp_path)
     assert found.status == "not comparable"
     assert re.search(reason, found.verdicts[0].message)
+
+
+def test_what_is_not_comparable_is_not_shown_beside_its_baseline(tmp_path: Path) -> None:
+    alike = against(report(9.0, error=1.0), report(error=1.0), "2se", tmp_path)
+    other = against(report(9.0, error=1.0, real="bb"), report(error=1.0), "2se", tmp_path)
+    for show in (report_text, report_markdown):
+        assert "(was 10)" in show(alike)
+        assert "(was" not in show(other)
 
 
 def test_a_number_that_the_baseline_lacks_is_not_judged(tmp_path: Path) -> None:
@@ -290,6 +357,7 @@ def test_the_same_sets_are_no_regression_and_worse_ones_are(tmp_path: Path) -> N
     conditions = Conditions(baseline=path)
     again = evaluate(real, fake, metrics=["swd"], conditions=conditions, settings=QUIET)
     assert (again.status, again.scores) == ("pass", before.scores)
+    assert "paired over 10 groups of images" in again.verdicts[0].message
     worse = evaluate(real, noisy, metrics=["swd"], conditions=conditions, settings=QUIET)
     assert worse.status == "fail"
     other = evaluate(noisy, fake, metrics=["swd"], conditions=conditions, settings=QUIET)

@@ -134,6 +134,15 @@ def test_without_weights_what_needs_none_is_measured_and_the_rest_said(
     assert all("not at hand" in reason for reason in report.skipped.values())
 
 
+def test_a_folder_of_weights_that_is_none_is_told(
+    two_sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGAN_TOOLKIT_WEIGHTS", str(tmp_path / "none"))
+    reason = evaluate(*two_sets, images=4, settings=QUIET).skipped["fid"]
+    assert f"not at hand: PGAN_TOOLKIT_WEIGHTS={tmp_path / 'none'}: not a folder" in reason
+    assert "name the metric" not in reason
+
+
 def test_scores_say_which_is_better_and_where_they_come_from(two_sets: tuple[Path, Path]) -> None:
     report = evaluate(*two_sets, metrics=["swd"], settings=QUIET)
     average, level = report.scores["swd.avg"], report.scores["swd.32"]
@@ -187,6 +196,53 @@ def test_a_set_of_several_sizes_is_measured_by_what_takes_it(
     assert list(report.measured) == FEATURE_METRICS
     assert set(report.skipped) == {"swd", "ms-ssim"}
     assert "32x32 and of 48x48" in report.skipped["swd"]
+
+
+@pytest.mark.usefixtures("small_inception")
+def test_what_is_left_out_does_not_depend_on_the_cache(
+    two_sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "pgan_toolkit.evaluation.comparing.selecting.find_weights", lambda *_, **__: Path()
+    )
+    write_set(two_sets[0], pictures(2, 1, size=48), first=COUNT - 1)
+    cache = StatisticsCache(tmp_path / "cache")
+    first, second = (evaluate(*two_sets, settings=QUIET, cache=cache) for _ in range(2))
+    assert list(first.measured) == ["ms-ssim", *FEATURE_METRICS]
+    assert list(first.skipped) == ["swd"]
+    assert "32x32 and of 48x48" in first.skipped["swd"]
+    assert (second.measured, second.skipped) == (first.measured, first.skipped)
+    assert (second.real, second.fake) == (first.real, first.fake)
+
+
+def test_a_metric_of_the_fakes_is_measured_though_the_reals_have_several_sizes(
+    two_sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGAN_TOOLKIT_CACHE", str(tmp_path / "nothing"))
+    monkeypatch.delenv("PGAN_TOOLKIT_WEIGHTS", raising=False)
+    real = mixed(tmp_path / "mixed")
+    report = evaluate(real, two_sets[1], settings=QUIET)
+    assert (list(report.measured), list(report.skipped)) == (["ms-ssim"], [*FEATURE_METRICS, "swd"])
+    with pytest.raises(DataError, match=r"008\.png: 48x48 pixels, where .*000\.png has 32x32"):
+        evaluate(real, real, settings=QUIET)  # nothing would be left
+
+
+@pytest.mark.usefixtures("small_inception")
+def test_a_picture_that_a_metric_does_not_take_cannot_stop_it(
+    two_sets: tuple[Path, Path],
+) -> None:
+    real, _ = streams(two_sets, None)
+    unused = next(index for index in real.indices if index not in real.take(COUNT // 2).indices)
+    write_set(two_sets[0], pictures(2, 1, size=48), first=unused)
+    fake = write_set(two_sets[1].with_name("few"), pictures(5, COUNT // 2))
+    report = evaluate(two_sets[0], fake, metrics=["swd", "fid"], settings=QUIET)
+    alone = measure_swd(
+        ImageStream(two_sets[0], StreamSettings(seed=QUIET.seed, mode="quiet")),
+        [ImageStream(fake, StreamSettings(seed=QUIET.seed, mode="quiet"))],
+        settings=SwdSettings(seed=QUIET.seed),
+    )
+    assert report.scores["swd.avg"].value == alone.fakes[0].value
+    assert report.real["sizes"] == {"32x32": COUNT - 1, "48x48": 1}
 
 
 def test_a_set_of_several_sizes_is_refused_by_a_metric_that_was_asked_for(

@@ -33,6 +33,7 @@ from pgan_toolkit.evaluation.comparing import (
     report_markdown,
     report_text,
 )
+from pgan_toolkit.evaluation.comparing.text import number_text, number_texts
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>|`a` @all #1 https://x.org\r\n::error::x\x00\x1b[31m\ud800&amp;%0A"
@@ -152,6 +153,36 @@ def test_junit_has_a_case_a_verdict(measured: Report, compared: Report) -> None:
     other = replace(compared.verdicts[0], status="not comparable")
     [case] = ElementTree.fromstring(report_junit(replace(compared, verdicts=(other,))))[0]
     assert case.find("error").get("message") == other.message
+
+
+def test_a_case_keeps_its_name_when_the_baseline_is_made_anew(compared: Report) -> None:
+    before = compared.verdicts[0]
+    names = set()
+    for limit in (58.0254, 57.5):
+        report = replace(compared, verdicts=(replace(before, limit=limit),))
+        [case] = ElementTree.fromstring(report_junit(report))[0]
+        names.add(case.get("name"))
+        assert f"baseline: {number_text(limit)}" in case.find("system-out").text.splitlines()
+    assert names == {f"{before.score} no worse than the baseline"}
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "texts"),
+    [
+        (58.02541, 58.02539, ("58.02541", "58.02539")),
+        (58.0254, 58.0254, ("58.0254", "58.0254")),
+        (5.0, 5.00001, ("5", "5.00001")),
+        (1234567.00001, 1234567.00002, ("1,234,567.00001", "1,234,567.00002")),
+        (0.00012345678, 0.00012345679, ("0.00012345678", "0.00012345679")),
+        (1.0, 2.0, ("1", "2")),
+        (None, 2.5, ("-", "2.5000")),
+        (math.nan, 2.5, ("nan", "2.5000")),
+    ],
+)
+def test_two_numbers_that_differ_look_different(
+    value: float | None, other: float, texts: tuple[str, str]
+) -> None:
+    assert number_texts(value, other) == texts
 
 
 def test_junit_holds_any_text(hostile: Report) -> None:

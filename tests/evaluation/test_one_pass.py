@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from evaluated_sets import COUNT, Counting, pictures, write_set
 
@@ -31,6 +32,43 @@ def test_every_picture_is_decoded_once() -> None:
     for source in (real, fake):
         # The first is looked at for its size, before anything is decided.
         assert source.read == Counter({**dict.fromkeys(range(COUNT), 1), 0: 2})
+
+
+def test_pictures_that_no_metric_takes_are_not_read() -> None:
+    real, fake, look = Counting(pictures(0)), Counting(pictures(5, COUNT // 2)), PageLook()
+    settings = replace(QUIET, onlooker=look)
+    report = evaluate(real, fake, metrics=["swd"], settings=settings)
+    used = ImageStream(real, settings.stream(None)).take(COUNT // 2).indices
+    assert set(real.read) == {0, *used}  # the first is looked at for its size
+    assert (report.real["images"], report.real["chosen_by_seed"]) == (COUNT // 2, QUIET.seed)
+    assert report.real["sha256"] is not None
+    assert any("20 of its 40 images" in text for text in report.warnings)
+    fake.read.clear()
+    evaluate(fake, real, metrics=["swd"], settings=settings)
+    assert set(fake.read) == set(range(COUNT // 2))
+
+
+@pytest.mark.usefixtures("small_inception")
+def test_what_the_cache_knows_is_not_decoded_for_another_metric(
+    two_sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pgan_toolkit.evaluation.content import decode_image
+
+    decoded: set[str] = set()
+
+    def noted(data: bytes, *, name: str) -> np.ndarray:
+        decoded.add(name)
+        return decode_image(data, name=name)
+
+    fake = write_set(tmp_path / "few", pictures(5, COUNT // 2))
+    cache = StatisticsCache(tmp_path / "cache")
+    first = evaluate(two_sets[0], fake, metrics=["fid"], settings=QUIET, cache=cache)
+    monkeypatch.setattr("pgan_toolkit.evaluation.content.decode_image", noted)
+    both = evaluate(two_sets[0], fake, metrics=["swd", "fid"], settings=QUIET, cache=cache)
+    used = ImageStream(two_sets[0], QUIET.stream(None)).take(COUNT // 2).indices
+    reals = {Path(name).name for name in decoded if str(two_sets[0]) in name}
+    assert reals == {f"{index:03d}.png" for index in {0, *used}}
+    assert (both.real, both.scores["fid"]) == (first.real, first.scores["fid"])
 
 
 @pytest.mark.usefixtures("small_inception")

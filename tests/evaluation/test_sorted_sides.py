@@ -10,12 +10,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from evaluated_sets import pictures, write_set
 
-from pgan_toolkit.evaluation import EvaluationSettings, Report, StatisticsCache, evaluate
+from pgan_toolkit.evaluation import (
+    EvaluationSettings,
+    ImageStream,
+    Report,
+    StatisticsCache,
+    StreamSettings,
+    evaluate,
+    feed,
+)
+from pgan_toolkit.evaluation.measure_swd import keep_patches, known_patches
 from pgan_toolkit.metrics import slicing
 from pgan_toolkit.metrics.descriptors import SwdSettings
 from pgan_toolkit.metrics.sorted_side import RowLayout
+from pgan_toolkit.metrics.swd_statistics import SwdStatistics
 
 QUIET = EvaluationSettings(mode="quiet", device="cpu", seed=3)
 COUNT = 13
@@ -63,6 +74,18 @@ def test_the_second_run_sorts_no_real_patch_and_gives_the_same_to_the_bit(
     projected.clear()
     evaluate(*sets, metrics=["swd"], settings=QUIET)
     assert len(projected) == 2 * known
+
+
+def test_patches_of_a_gpu_are_not_taken_for_those_of_a_cpu(
+    sets: tuple[Path, Path], tmp_path: Path
+) -> None:
+    stream = ImageStream(sets[0], StreamSettings(mode="quiet"))
+    patches, cache = SwdStatistics(SwdSettings(), side="real"), StatisticsCache(tmp_path)
+    feed(stream, patches)
+    keep_patches(stream, patches, device="cuda:1", cache=cache)
+    for device, known in (("cpu", False), ("cuda", True), (torch.device("cuda", 0), True)):
+        found = known_patches(stream, SwdSettings(), device=device, cache=cache)
+        assert (found is not None) == known
 
 
 @pytest.mark.parametrize("damage", ["flipped", "short", "gone"])
@@ -124,7 +147,8 @@ def test_a_full_disk_costs_no_number_and_leaves_nothing(
     notes: list[str] = []
     monkeypatch.setattr(os, "pwrite", full)
     assert swd(sets, StatisticsCache(tmp_path, note=notes.append)).measured == fresh.measured
-    assert notes == [f"{tmp_path}: the statistics cannot be cached (No space left on device)"]
+    [note] = notes
+    assert note.startswith(f"{tmp_path}: the statistics cannot be cached (No space left on device)")
     assert [path.suffix for path in tmp_path.iterdir()] == [".npz"]
 
 

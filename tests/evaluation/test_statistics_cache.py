@@ -1,5 +1,6 @@
 """The cache of real sides: found by content, never stale, small enough, safe with two processes."""
 
+import errno
 import multiprocessing
 import os
 from pathlib import Path
@@ -160,3 +161,37 @@ def test_the_place_and_the_limit_come_from_the_environment(
     monkeypatch.setenv("PGAN_TOOLKIT_CACHE_GIB", "much")
     with pytest.raises(UsageError, match="PGAN_TOOLKIT_CACHE_GIB=much"):
         cache_limit_bytes()
+
+
+class _Locked(type(Path())):  # type: ignore[misc]
+    """A folder in the home of somebody else: what looks at it is refused, root or not."""
+
+    def _refuse(self, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    stat = open = mkdir = is_dir = exists = glob = _refuse
+
+
+def test_a_place_that_cannot_be_looked_into_is_told_once_and_left_alone() -> None:
+    notes: list[str] = []
+    cache = StatisticsCache(_Locked("/root/.cache/statistics"), note=notes.append)
+    assert not cache.knows(PROBE)
+    assert load(cache, KEY) is None
+    store(cache, KEY)
+    with cache.writing_numbers(KEY, size_bytes=8) as file:
+        assert file is None
+    assert len([note for note in notes if "cannot be cached" in note]) == 1
+    assert "PGAN_TOOLKIT_CACHE, or do without (--no-cache)" in notes[0]
+
+
+def test_an_entry_of_somebody_else_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes: list[str] = []
+    cache = StatisticsCache(tmp_path, note=notes.append)
+    store(cache, KEY)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert np.array_equal(load(cache, KEY), numbers())
+    assert notes == []

@@ -87,6 +87,7 @@ def test_statistics_of_unknown_origin_are_not_written(tmp_path: Path) -> None:
         ({"mu": MEAN * np.nan, "sigma": COVARIANCE}, "NaN or infinity"),
         ({"mu": MEAN, "sigma": COVARIANCE + np.triu(COVARIANCE)}, "not symmetric"),
         ({"mu": MEAN, "sigma": -COVARIANCE}, "a variance of -3"),
+        ({"mu": MEAN, "sigma": COVARIANCE + 5 * (1 - np.eye(3))}, "eigenvalues below 0"),
         ({"mu": np.array(["a"]), "sigma": COVARIANCE}, "mu holds <U1; expected real numbers"),
         ({"mu": MEAN, "sigma": COVARIANCE, "format": 1}, "no n and no extractor"),
     ],

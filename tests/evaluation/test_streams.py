@@ -15,12 +15,14 @@ from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.evaluation.choices import choose_images
 from pgan_toolkit.evaluation.content import set_digest
 from pgan_toolkit.evaluation.feeding import feed
+from pgan_toolkit.evaluation.protocol import about_sets
 from pgan_toolkit.evaluation.streams import (
     BATCH_BYTES,
     ImageStream,
     StreamSettings,
 )
 from pgan_toolkit.imaging import encode_jpeg, encode_png
+from pgan_toolkit.metrics import Result
 from pgan_toolkit.storage import Record, open_sink
 
 COUNT = 12
@@ -165,6 +167,18 @@ def test_unreadable_files_can_be_left_out_with_their_count(folder: Path) -> None
     assert len(stream) == COUNT - 2
     assert "2 unreadable pictures left out, such as" in stream.warnings()[0]
     assert "00.png" in stream.warnings()[0]
+
+
+def test_the_seed_chose_where_readable_pictures_are_left(folder: Path) -> None:
+    damage(folder, 3)
+    stream = ImageStream(folder, quiet(skip_bad=True, seed=7))
+    assert stream.describe()["chosen_by_seed"] is None
+    assert stream.take(5).describe()["chosen_by_seed"] == 7
+    result = Result(metric="m", value=0.0, images={}, convention="c")
+    assert about_sets(result, stream).seed is None
+    assert about_sets(result, stream.take(5)).seed == 7
+    fewer = ImageStream(folder, quiet(skip_bad=True, seed=7, images=COUNT - 2))
+    assert fewer.describe()["chosen_by_seed"] == 7
 
 
 def test_others_take_the_places_of_those_left_out(folder: Path) -> None:

@@ -385,3 +385,16 @@ def test_tensors_that_do_not_fit_are_named(
 def test_an_unknown_extractor_has_no_public_file() -> None:
     with pytest.raises(DataError, match=r"nothing usable about 'resnet'"):
         public_file("resnet")
+
+
+def test_a_cache_that_cannot_be_looked_into_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(SetupError, match=rf"\(Permission denied\): name .* by {CACHE_VARIABLE}"):
+        find_weights(public_file("vgg16"), download=False)
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    monkeypatch.setenv(WEIGHTS_VARIABLE, "/root/weights")
+    with pytest.raises(SetupError, match=f"{WEIGHTS_VARIABLE}=/root/weights: cannot be looked"):
+        find_weights(public_file("vgg16"), download=False)

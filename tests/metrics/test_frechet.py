@@ -263,3 +263,28 @@ def test_bad_features() -> None:
 def test_what_is_no_gaussian(mean: np.ndarray, covariance: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
         Gaussian(mean=mean, covariance=covariance, count=None)
+
+
+def test_a_covariance_with_eigenvalues_below_zero_is_refused() -> None:
+    """Its variances are all above 0, and the factor stops at the first pivot that is not."""
+    random = np.random.default_rng(0).normal(size=(500, 500))
+    covariance = (random + random.T) / 2
+    np.fill_diagonal(covariance, 3.0)
+    assert np.linalg.eigvalsh(covariance)[0] < -20
+    bad = Gaussian(mean=np.zeros(500), covariance=covariance, count=9000)
+    good = Gaussian(mean=np.zeros(500), covariance=np.eye(500), count=9000)
+    for sides in ((good, bad), (bad, good)):
+        with pytest.raises(DataError, match=r"eigenvalues below 0: .* the trace is 1500; expected"):
+            frechet_distance(*sides)
+
+
+@pytest.mark.parametrize("count", [3, 30, 59, 61, 200])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_covariance_of_few_images_in_float32_is_one(count: int, dtype: type) -> None:
+    rows = draw(0, count, 60, decay=6)
+    covariance = np.cov(rows, rowvar=False).astype(dtype).astype(np.float64)
+    stored = Gaussian(mean=rows.mean(0, dtype=np.float64), covariance=covariance, count=count)
+    np.testing.assert_allclose(
+        stored.factor @ stored.factor.T, covariance, atol=1e-5 * np.trace(covariance)
+    )
+    assert frechet_distance(stored, rows).value == pytest.approx(0, abs=1e-2 * np.trace(covariance))

@@ -187,6 +187,7 @@ def test_a_bootstrap_gives_an_interval_over_images() -> None:
     assert result.uncertainty == "8 draws of the images with replacement"
     low, high = result.interval or (0, 0)
     assert low < result.value < high
+    assert (len(plain.repeats["32"]), result.repeats) == (4, {})  # its error is not over directions
     assert result == sliced_wasserstein_distance(REAL, FAKE, settings=QUICK, bootstrap=8)
 
 

@@ -23,7 +23,6 @@ from pgan_toolkit.evaluation.comparing.one_pass import (
     FeatureCollector,
     Share,
     feed_shares,
-    is_strict,
 )
 from pgan_toolkit.evaluation.content import Identity, PictureReader
 from pgan_toolkit.evaluation.streams import ImageStream
@@ -54,7 +53,7 @@ class _Reading:
 
     stream: ImageStream
     shares: tuple[Share, ...]
-    strict: bool
+    required: frozenset[str]
     device: str
 
 
@@ -80,7 +79,7 @@ def feed_divided(
         As `feed_shares` and `Engine.map`.
     """
     pieces = _pieces(stream)
-    reading = _Reading(stream, tuple(shares), is_strict(shares, required), str(device))
+    reading = _Reading(stream, tuple(shares), required, str(device))
     results = engine.map(
         _read_piece,
         pieces,
@@ -93,7 +92,7 @@ def feed_divided(
     mode = stream.settings.mode
     with closing(results), Progress(len(stream), label=label, unit="image", mode=mode) as bar:
         for piece in results:
-            left_out = left_out or piece.left_out
+            left_out = piece.left_out | left_out  # of each share the first reason
             for share, taken in zip(shares, piece.taken, strict=True):
                 if share.name not in left_out:
                     share.statistics.merge(taken)
@@ -160,7 +159,7 @@ def _read_piece(reading: _Reading, positions: range) -> _Piece:
     left_out = feed_shares(
         stream,
         shares,
-        required=frozenset(share.name for share in shares) if reading.strict else frozenset(),
+        required=reading.required,
         device=reading.device,
         positions=positions,
     )

@@ -2,7 +2,7 @@
 
 import resource
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -180,6 +180,9 @@ def evaluate(
     tools, choice, without = open_tools(
         choice, weights=settings.weights, device=device, mode=settings.mode
     )
+    skipped |= without
+    _require_some(choice.metrics, skipped)
+    parts = parts.taken_by(choice.metrics)
     passes = Passes(
         parts=parts,
         choice=choice,
@@ -194,17 +197,14 @@ def evaluate(
     if settings.onlooker is not None:
         settings.onlooker.begin(parts.real, parts.fake)
     measured, given_up = _measured(passes)
-    if not measured:
-        reasons = "; ".join(
-            f"{name}: {why}" for name, why in {**skipped, **without, **given_up}.items()
-        )
-        raise DataError(f"no metric can be measured: {reasons}")
+    skipped |= given_up
+    _require_some(measured, skipped)
     report = Report(
         real=parts.real.describe(),
         fake=parts.fake.describe(),
         measured=measured,
         scores=_scores(measured),
-        skipped={**skipped, **without, **given_up},
+        skipped=skipped,
         findings=None if settings.onlooker is None else settings.onlooker.findings(),
         rule="published" if images is None else "declared",
         declared_images=images,
@@ -275,6 +275,13 @@ def _require_levels(thresholds: Thresholds, real: ImageStream) -> None:
     for name in named:
         if name not in levels:
             raise UsageError(f"{name}: the pictures have the levels {', '.join(levels)}")
+
+
+def _require_some(metrics: Collection[str], skipped: Mapping[str, str]) -> None:
+    """Refuse sets of which nothing can be said, with the reasons. Raises DataError."""
+    if not metrics:
+        reasons = "; ".join(f"{name}: {why}" for name, why in skipped.items())
+        raise DataError(f"no metric can be measured: {reasons}")
 
 
 def _measured(passes: Passes) -> tuple[dict[str, Measured], dict[str, str]]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.metrics.accumulator import Statistics
 from pgan_toolkit.metrics.features import FeatureSet
 
-__all__ = ["ONLOOKER", "FeatureCollector", "Share", "feed_shares", "is_strict"]
+__all__ = ["ONLOOKER", "FeatureCollector", "Share", "feed_shares"]
 
 ONLOOKER = "onlooker"
 """Name of the share that is no metric's."""
@@ -111,36 +110,27 @@ def feed_shares(
     Returns
     -------
     dict of str to str
-        Name of each share that takes one size only, and was given up -> why.
+        Name of each share that takes one size only, and was given up for a picture of its part that
+        has another -> why. What else is read has no say in it.
 
     Raises
     ------
     DataError
         A picture cannot be read; a share that is required cannot take the pictures.
     """
-    sizes: Literal["one", "any"] = "one" if is_strict(shares, required) else "any"
     places = [_places(stream, share.part) for share in shares]
     left_out: dict[str, str] = {}
-    with closing(stream.batches(sizes=sizes, label=label, positions=positions)) as batches:
+    with closing(stream.batches(sizes="any", label=label, positions=positions)) as batches:
         for batch in batches:
-            height, width = batch.images.shape[2:]
-            if (height, width) != stream.size:
-                left_out = left_out or _given_up(shares, stream, size=(height, width))
             with enough_memory(device):
                 images = batch.images.to(device)
                 for share, wanted in zip(shares, places, strict=True):
-                    if share.name not in left_out:
-                        _give(share, wanted, batch.images if share.on_cpu else images, batch.first)
+                    if share.name in left_out:
+                        continue
+                    seen = batch.images if share.on_cpu else images
+                    if why := _give(share, wanted, seen, batch.first, required=required):
+                        left_out[share.name] = why
     return left_out
-
-
-def is_strict(shares: Sequence[Share], required: frozenset[str]) -> bool:
-    """Whether several sizes are an error: no share could go on, or one must not stop."""
-    of_metrics = [share for share in shares if share.name != ONLOOKER]
-    one_size = [share for share in of_metrics if share.one_size]
-    if any(share.name in required for share in one_size):
-        return True
-    return bool(of_metrics) and len(one_size) == len(of_metrics)
 
 
 def _places(stream: ImageStream, part: ImageStream) -> NDArray[np.int64] | None:
@@ -150,22 +140,32 @@ def _places(stream: ImageStream, part: ImageStream) -> NDArray[np.int64] | None:
     return np.searchsorted(np.asarray(stream.indices), np.asarray(part.indices))
 
 
-def _give(share: Share, places: NDArray[np.int64] | None, images: Tensor, first: int) -> None:
-    if places is None:
-        share.statistics.update(images, first=first)
-        return
-    start, stop = np.searchsorted(places, [first, first + len(images)]).tolist()
-    if start == stop:
-        return
-    chosen = torch.from_numpy(places[start:stop] - first).to(images.device)
-    share.statistics.update(images[chosen], first=start)
+def _give(
+    share: Share,
+    places: NDArray[np.int64] | None,
+    images: Tensor,
+    first: int,
+    *,
+    required: frozenset[str],
+) -> str:
+    """Give a share its pictures of a batch; say why it cannot take them, or ""."""
+    if places is not None:
+        start, stop = np.searchsorted(places, [first, first + len(images)]).tolist()
+        if start == stop:
+            return ""
+        chosen = torch.from_numpy(places[start:stop] - first).to(images.device)
+        images, first = images[chosen], start
+    height, width = images.shape[2:]
+    if share.one_size and (height, width) != share.part.size:
+        if share.name in required:
+            raise share.part.mixed(first, size=(height, width))
+        return _given_up(share.part, size=(height, width))
+    share.statistics.update(images, first=first)
+    return ""
 
 
-def _given_up(
-    shares: Sequence[Share], stream: ImageStream, *, size: tuple[int, int]
-) -> dict[str, str]:
-    why = (
-        f"{stream.path}: pictures of {stream.size[1]}x{stream.size[0]} and of "
-        f"{size[1]}x{size[0]} pixels; it takes one size"
+def _given_up(part: ImageStream, *, size: tuple[int, int]) -> str:
+    return (
+        f"{part.path}: pictures of {part.size[1]}x{part.size[0]} and of {size[1]}x{size[0]} "
+        "pixels; it takes one size"
     )
-    return {share.name: why for share in shares if share.one_size}

@@ -27,11 +27,24 @@ class Parts:
         All pictures that some metric takes.
     images : int | None
         Images a side at most; None: as many as the protocol of each metric takes.
+    unequal : tuple of str
+        What the SWD leaves out of a set that had more pictures before `taken_by`, in sentences.
     """
 
     real: ImageStream
     fake: ImageStream
     images: int | None
+    unequal: tuple[str, ...] = ()
+
+    def taken_by(self, metrics: tuple[str, ...]) -> "Parts":
+        """Return the same parts of sets without the pictures that none of these metrics takes."""
+        sets = {}
+        for side, stream in (("real", self.real), ("fake", self.fake)):
+            using = [name for name in metrics if side in METRICS[name].sides]
+            counts = [len(self.of(side, name)) for name in using]
+            sets[side] = stream.take(max(counts, default=len(stream)))
+        unequal = self.swd()[1] if "swd" in metrics else ()
+        return Parts(sets["real"], sets["fake"], self.images, unequal)
 
     def of(self, side: str, metric: str) -> ImageStream:
         """Return what a metric takes of "real" or "fake"; it knows what was read of these."""
@@ -44,7 +57,8 @@ class Parts:
     def swd(self) -> tuple[tuple[ImageStream, ...], tuple[str, ...]]:
         """Return what the SWD takes of both, as many of each, and what was left out for that."""
         most = self.images or METRICS["swd"].images["real"]
-        return equal_numbers([self.real.take(most), self.fake.take(most)])
+        streams, unequal = equal_numbers([self.real.take(most), self.fake.take(most)])
+        return streams, self.unequal or unequal
 
 
 def images_wanted(metrics: tuple[str, ...], side: str, *, images: int | None) -> int | None:
@@ -77,21 +91,12 @@ def deviations(
     result : Result
         Of a metric with its default settings.
     images : int | None
-        The number of images that was declared; None: the published numbers are taken.
+        The number of images that was declared, in place of the published ones; None: none was.
     extractor : FeatureExtractor | None
         What gave the features, if any.
     """
-    kind, used = METRICS[result.metric], result.images
-    if images is not None:
-        declared = _whole_repeats(images) if result.metric == "modes" else images
-        return tuple(_other_count(used, dict.fromkeys(kind.sides, declared)))
-    found = _other_count(used, dict(kind.images))
-    found += [
-        f"{side}: {used[side]:,} images, where {count:,} or more are needed"
-        for side, count in kind.least.items()
-        if used[side] < count
-    ]
-    if extractor is not None and kind.needs == "inception":
+    found = _other_counts(result, images)
+    if extractor is not None and METRICS[result.metric].needs == "inception":
         found += extractor.warnings
     return tuple(found)
 
@@ -100,6 +105,18 @@ def error_groups(images: int) -> int:
     """Into how many groups images are dealt out for a standard error over their choice; 0: none."""
     groups = min(_MOST_GROUPS, images // _IMAGES_A_GROUP)
     return groups if groups >= _FEWEST_GROUPS else 0
+
+
+def _other_counts(result: Result, images: int | None) -> list[str]:
+    kind, used = METRICS[result.metric], result.images
+    if images is not None:
+        declared = _whole_repeats(images) if result.metric == "modes" else images
+        return _other_count(used, dict.fromkeys(kind.sides, declared))
+    return _other_count(used, kind.images) + [
+        f"{side}: {used[side]:,} images, where {count:,} or more are needed"
+        for side, count in kind.least.items()
+        if used[side] < count
+    ]
 
 
 def _other_count(used: Mapping[str, int], expected: Mapping[str, int]) -> list[str]:

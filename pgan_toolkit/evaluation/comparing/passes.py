@@ -119,7 +119,8 @@ class Passes:
         if self.onlooker is not None and not looked:
             shares.append(self.onlooker.share("real"))
         if shares:
-            found.skipped = self._feed("real", shares)
+            # What the cache knows need not be read: the largest part holds all others.
+            found.skipped = self._feed(_largest(shares), shares, "real")
         if self.cache is not None:
             self._keep(found, [s.name for s in shares if s.name not in found.skipped], self.cache)
         return found
@@ -134,7 +135,7 @@ class Passes:
         """
         part, found = self.parts.of("real", "swd"), None
         if self.cache is not None:
-            found = known_patches(part, self.settings, cache=self.cache)
+            found = known_patches(part, self.settings, device=self.device, cache=self.cache)
         if found is None:
             found = SwdStatistics(self.settings)
             feed(part, found, label="real", device=self.device)
@@ -166,7 +167,7 @@ class Passes:
             found.features = self._share_of_features(shares, self.parts.fake, logits=logits)
         if self.onlooker is not None:
             shares.append(self.onlooker.share("fake"))
-        found.skipped = self._feed("fake", shares)
+        found.skipped = self._feed(self.parts.fake, shares, "fake")
         return found
 
     def _identify(self) -> None:
@@ -204,7 +205,7 @@ class Passes:
         if self.sorts_on_cpu:
             found.sorted_patches = known_sorted(part, self.row_layout, cache=cache)
         if found.sorted_patches is None:
-            found.patches = known_patches(part, self.settings, cache=cache)
+            found.patches = known_patches(part, self.settings, device=self.device, cache=cache)
         if found.sorted_patches is not None or found.patches is not None:
             self.parts.real.recall_sizes({part.size: len(self.parts.real)})
 
@@ -228,14 +229,14 @@ class Passes:
 
     def _keep(self, found: RealSide, names: Sequence[str], cache: StatisticsCache) -> None:
         if "swd" in names and found.patches is not None:
-            keep_patches(self.parts.of("real", "swd"), found.patches, cache=cache)
+            part = self.parts.of("real", "swd")
+            keep_patches(part, found.patches, device=self.device, cache=cache)
         if "features" in names and found.features is not None:
             keep_features(self.parts.real, found.features, self._extractor, cache=cache)
         if ONLOOKER in names and self.onlooker is not None:
             self.onlooker.keep(cache)
 
-    def _feed(self, label: str, shares: list[Share]) -> dict[str, str]:
-        stream = self.parts.real if label == "real" else self.parts.fake
+    def _feed(self, stream: ImageStream, shares: list[Share], label: str) -> dict[str, str]:
         if self.engine is None or not can_be_divided(stream):
             return self._feed_here(stream, shares, label)
         left_out: dict[str, str] = {}
@@ -244,26 +245,28 @@ class Passes:
                 stream,
                 divided,
                 engine=self.engine,
-                required=self.choice.required,
+                required=self.choice.indispensable,
                 label=label,
                 device=self.device,
             )
         if own := [share for share in shares if share.fresh is None]:
-            left_out |= self._feed_here(stream, own, label)
+            left_out |= self._feed_here(_largest(own), own, label)
         return left_out
 
     def _feed_here(self, stream: ImageStream, shares: list[Share], label: str) -> dict[str, str]:
-        if len(shares) == 1 and shares[0].name == ONLOOKER:
-            stream = shares[0].part
-        return feed_shares(
-            stream, shares, required=self.choice.required, label=label, device=self.device
-        )
+        required = self.choice.indispensable
+        return feed_shares(stream, shares, required=required, label=label, device=self.device)
 
     @property
     def _extractor(self) -> FeatureExtractor:
         if self.tools.extractor is None:
             raise RuntimeError("metrics that take features were chosen without their network")
         return self.tools.extractor
+
+
+def _largest(shares: Sequence[Share]) -> ImageStream:
+    """The part of a set that holds those of all shares: fewer pictures are always among more."""
+    return max((share.part for share in shares), key=len)
 
 
 def _need_features(metrics: Sequence[str]) -> bool:

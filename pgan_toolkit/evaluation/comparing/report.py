@@ -14,7 +14,7 @@ from pgan_toolkit.evaluation.comparing.outcomes import (
     Status,
     Verdict,
 )
-from pgan_toolkit.evaluation.comparing.text import number_text
+from pgan_toolkit.evaluation.comparing.text import number_texts
 
 __all__ = ["Report"]
 
@@ -91,6 +91,14 @@ class Report:
             dict.fromkeys(text for each in self.measured.values() for text in each.result.warnings)
         )
 
+    def before(self, score: Score) -> float | None:
+        """Return what a number was in the baseline; None if it cannot be compared with that."""
+        if self.baseline is None or score.name not in self.baseline.values:
+            return None
+        unlike = {each.score for each in self.verdicts if each.status == "not comparable"}
+        of_metric = {each.name for each in self.scores.values() if each.metric == score.metric}
+        return None if unlike & of_metric else self.baseline.values[score.name]
+
     def verdict(self, name: str, *, kind: Literal["max", "min"], limit: float) -> Verdict:
         """Judge one number by a threshold.
 
@@ -120,7 +128,8 @@ class Report:
         kept = value <= limit if kind == "max" else value >= limit
         unmet = self.measured[metric].caution
         relation = "at most" if kind == "max" else "at least"
-        message = f"{name} is {number_text(value)}; demanded: {relation} {number_text(limit)}"
+        found, demanded = number_texts(value, limit)
+        message = f"{name} is {found}; demanded: {relation} {demanded}"
         if unmet and self.rule != "any":
             message = f"{unmet}, so that nothing can be said of: {message}"
             kept = False

@@ -17,7 +17,8 @@ def report_junit(report: Report) -> bytes:
     """Return a report as JUnit XML.
 
     A failed threshold or a regression is a failure, what cannot be compared an error, and a metric
-    that was not measured is skipped.
+    that was not measured is skipped. No case is named by what a baseline holds, so that a CI system
+    knows it again after the baseline was made anew.
     """
     statuses = [verdict.status for verdict in report.verdicts]
     counts = {
@@ -41,13 +42,16 @@ def report_junit(report: Report) -> bytes:
 
 
 def _add_verdict(suite: ElementTree.Element, verdict: Verdict) -> None:
-    relation = "no worse than" if verdict.kind == "baseline" else verdict.kind
-    case = _case(suite, verdict.score, f"{verdict.score} {relation} {number_text(verdict.limit)}")
+    limit = number_text(verdict.limit)
+    of_baseline = verdict.kind == "baseline"
+    demanded = "no worse than the baseline" if of_baseline else f"{verdict.kind} {limit}"
+    case = _case(suite, verdict.score, f"{verdict.score} {demanded}")
     if verdict.status != "pass":
         kind = "failure" if verdict.status == "fail" else "error"
         about = {"message": _clean(verdict.message), "type": verdict.kind}
         ElementTree.SubElement(case, kind, about).text = _clean(verdict.message)
-    said = "\n".join(filter(None, (verdict.message, verdict.caution)))
+    held = f"baseline: {limit}" if of_baseline else ""
+    said = "\n".join(filter(None, (verdict.message, held, verdict.caution)))
     ElementTree.SubElement(case, "system-out").text = _clean(said)
 
 

@@ -69,9 +69,8 @@ def _numbers(report: Report) -> str:
 
 
 def _number(score: Score, report: Report) -> str:
-    baseline = report.baseline
-    before = "" if baseline is None else baseline.values.get(score.name)
-    was = f" (was {number_text(before)})" if isinstance(before, float) else ""
+    before = report.before(score)
+    was = "" if before is None else f" (was {number_text(before)})"
     error = number_text(score.standard_error)
     return f"| {score.name} | {number_text(score.value)}{was} | {error} | {score.better} |"
 

@@ -37,7 +37,7 @@ def report_text(report: Report) -> str:
 
 def _score(score: Score, report: Report) -> str:
     error = "" if score.standard_error is None else f"  +- {number_text(score.standard_error)}"
-    before = None if report.baseline is None else report.baseline.values.get(score.name)
+    before = report.before(score)
     was = "" if before is None else f"  (was {number_text(before)})"
     return f"  {score.name:16}{number_text(score.value):>12}{error}{was}"
 

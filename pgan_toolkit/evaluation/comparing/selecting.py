@@ -12,7 +12,7 @@ from pgan_toolkit.evaluation.digits import bundled_classifier
 from pgan_toolkit.evaluation.extractors import INCEPTION, FeatureExtractor, open_extractor
 from pgan_toolkit.evaluation.protocol import naming, require_one_size
 from pgan_toolkit.evaluation.streams import ImageStream
-from pgan_toolkit.evaluation.weight_files import find_weights, public_file
+from pgan_toolkit.evaluation.weight_files import WEIGHTS_VARIABLE, find_weights, public_file
 from pgan_toolkit.metrics.descriptors import swd_levels
 from pgan_toolkit.metrics.modes import ChannelClassifier, check_digit_size
 from pgan_toolkit.metrics.structural_similarity import check_size
@@ -20,10 +20,8 @@ from pgan_toolkit.progress import ProgressMode
 
 __all__ = ["Choice", "Tools", "choose_metrics", "open_tools", "that_take_the_sizes"]
 
-_NO_WEIGHTS = (
-    "the weights of the Inception network are not at hand: name the metric, and they are "
-    "downloaded (96 MB); or give --weights"
-)
+_NO_WEIGHTS = "the weights of the Inception network are not at hand"
+_REMEDY = "name the metric, and they are downloaded (96 MB); or give --weights"
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,11 @@ class Choice:
 
     metrics: tuple[str, ...]
     required: frozenset[str]
+
+    @property
+    def indispensable(self) -> frozenset[str]:
+        """Those that cannot be skipped: what is required, and a metric that alone is left."""
+        return self.required.union(self.metrics if len(self.metrics) == 1 else ())
 
     def without(self, skipped: Iterable[str]) -> "Choice":
         """Return the same choice without some metrics."""
@@ -163,8 +166,10 @@ def open_tools(
     if not required:
         try:
             find_weights(public_file(INCEPTION), weights=weights, download=False)
-        except SetupError:
-            left = choice.without(looking)
-            return Tools(digits=digits), left, dict.fromkeys(looking, _NO_WEIGHTS)
+        except SetupError as error:
+            # A variable that names no folder stops a download too: that is then what to mend.
+            wrong = str(error).startswith(WEIGHTS_VARIABLE)
+            why = f"{_NO_WEIGHTS}: {error if wrong else _REMEDY}"
+            return Tools(digits=digits), choice.without(looking), dict.fromkeys(looking, why)
     extractor = open_extractor(INCEPTION, weights=weights, device=device, progress=mode)
     return Tools(extractor, digits), choice, {}

@@ -86,9 +86,13 @@ def _settings(content: Mapping[str, Any], *, folder: Path) -> SettingsFile:
     if "file" in baseline:
         found["baseline"] = folder / baseline["file"]
     if "tolerance" in baseline:
-        found["tolerance"] = Tolerance.parse(str(baseline["tolerance"]))
+        found["tolerance"] = _tolerance(baseline["tolerance"])
     limits = {name: _limits(content.get(name, {})) for name in ("max", "min")}
     return SettingsFile(**found, thresholds=Thresholds(most=limits["max"], least=limits["min"]))
+
+
+def _tolerance(value: str | float) -> Tolerance:
+    return Tolerance.parse(value) if isinstance(value, str) else Tolerance(float(value), "")
 
 
 def _limits(table: Mapping[str, Any], *, prefix: str = "") -> dict[str, float]:

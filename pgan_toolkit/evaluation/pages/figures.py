@@ -115,7 +115,7 @@ def block_chart(real: Side, fake: Side) -> Chart | None:
     Compared with the real pictures, and with the usual place: blocks of JPEG are one tall bar.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = fake.jumps / real.jumps
+        ratio = _mean(fake.steps()) / _mean(real.steps())
     if not np.isfinite(ratio).all():
         return None
     percent = 100 * (ratio / np.median(ratio, axis=1, keepdims=True) - 1)
@@ -208,10 +208,11 @@ def _drawable(values: Sequence[float]) -> list[float]:
     return [value if value > 0 else math.nan for value in values]
 
 
-def _mean(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    known = np.isfinite(power)
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over the pictures that have a value; NaN where none has."""
+    known = np.isfinite(values)
     counts = known.sum(axis=0)
-    sums = np.where(known, power, 0.0).sum(axis=0)
-    means: NDArray[np.float64] = np.full(power.shape[1], np.nan)
+    sums = np.where(known, values, 0.0).sum(axis=0)
+    means: NDArray[np.float64] = np.full(values.shape[1:], np.nan)
     np.divide(sums, counts, out=means, where=counts > 0)
     return means

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom, hypergeom, norm
 
 from pgan_toolkit.evaluation.pages.likeness import Likeness
 from pgan_toolkit.evaluation.pages.side import Side
@@ -18,6 +19,8 @@ from pgan_toolkit.wording import counted
 __all__ = ["FEWEST_PICTURES", "RULES", "Finding", "find_differences"]
 
 _STANDARD_ERRORS = 4.0
+_CHANCE = float(norm.sf(_STANDARD_ERRORS))
+_TINY = 1e-9
 FEWEST_PICTURES = 8
 """Of each side: of fewer a standard error is hardly known."""
 _BRIGHTNESS_LEVELS = 5.0
@@ -27,6 +30,11 @@ _BLOCK_PEAK = 1.05
 _DISTINCT_LOSS = 0.05
 _REACH, _PLAUSIBLE = 0.9, 0.8  # of what is expected
 _COPIED = 0.01
+_MISSED_TOGETHER = 4
+"""Real pictures that lie near each other: of N the share within reach is as uncertain as of N/4.
+
+Its variance was 1.9 to 3.6 times that of a binomial share between samples of one set (CIFAR-10).
+"""
 _BANDS = {"finest": slice(12, 16), "medium": slice(8, 12)}
 _BAND_TEXT = {"finest": "above 1/4 cycle per pixel", "medium": "1/8 to 1/4 cycle per pixel"}
 _CASTS = (("redder", "less red, towards cyan"), ("greener", "less green, towards magenta"))
@@ -117,14 +125,13 @@ def _detail(real: Side, fake: Side) -> Finding | None:
 
 
 def _blocks(real: Side, fake: Side) -> Finding | None:
-    ratio = fake.jumps / np.where(real.jumps > 0, real.jumps, np.nan)
-    if not (np.isfinite(ratio) & (ratio > 0)).all():
+    steps = real.steps(), fake.steps()
+    if not all(len(each) > 1 and (each.mean(axis=0) > 0).all() for each in steps):
         return None  # too small, or flat: no step to look at
-    ordered = np.sort(ratio, axis=1)
-    peaks = ordered[:, -1] / ordered[:, -2]
-    if peaks.min() < _BLOCK_PEAK:
+    ratio = steps[1].mean(axis=0) / steps[0].mean(axis=0)
+    if not all(_stands_out(steps, ratio[axis], axis=axis) for axis in range(2)):
         return None
-    usual = ordered[:, -1] / np.median(ordered, axis=1)
+    usual = ratio.max(axis=1) / np.median(ratio, axis=1)
     return Finding(
         "The fake pictures have block borders every 8 pixels: they were compressed as JPEG.",
         f"Steps between neighbouring pixels are {_percent(usual[0] - 1)} larger across one column "
@@ -134,6 +141,24 @@ def _blocks(real: Side, fake: Side) -> Finding | None:
         f"{_percent(_BLOCK_PEAK - 1)} in both directions.",
         "spectrum",
     )
+
+
+def _stands_out(
+    steps: tuple[NDArray[np.float64], NDArray[np.float64]],
+    ratio: NDArray[np.float64],
+    *,
+    axis: int,
+) -> bool:
+    """Whether one of eight places is above each other by enough, and above all beyond chance."""
+    place = int(ratio.argmax())
+    others = np.delete(ratio, place)
+    # Places of one picture go up and down together: what errs is how they differ.
+    shares = [each[:, axis] / each[:, axis].mean(axis=0) for each in steps]
+    errors = [
+        _error(share[:, place] - np.delete(share, place, axis=1).mean(axis=1)) for share in shares
+    ]
+    enough = ratio[place] >= _BLOCK_PEAK * others.max()
+    return bool(enough) and _beyond_chance(math.log(ratio[place] / others.mean()), *errors)
 
 
 def _brightness(real: Side, fake: Side) -> Finding | None:
@@ -231,7 +256,7 @@ def _repeated(likeness: Likeness, count: int) -> Finding | None:
 
 def _left_out(likeness: Likeness, distinct: int) -> Finding | None:
     got, expected = likeness.reached, likeness.reached_expected
-    if got > _REACH * expected or not _beyond_chance(got - expected, _binomial(expected, distinct)):
+    if got > _REACH * expected or not _rarely_so_few(got, expected, distinct / _MISSED_TOGETHER):
         return None
     return Finding(
         "The fake pictures leave out part of what the real ones show: modes are missing.",
@@ -245,8 +270,7 @@ def _left_out(likeness: Likeness, distinct: int) -> Finding | None:
 
 def _odd(likeness: Likeness, count: int) -> Finding | None:
     got, expected = likeness.plausible, likeness.plausible_expected
-    beyond = _beyond_chance(got - expected, *[_binomial(expected, count)] * 2)
-    if got > _PLAUSIBLE * expected or not beyond:
+    if got > _PLAUSIBLE * expected or not _rarely_so_much_fewer(got, expected, count):
         return None
     return Finding(
         "Many fake pictures look like none of the real ones.",
@@ -291,8 +315,18 @@ def _relative_error(values: NDArray[np.float64]) -> float:
     return _error(values) / max(float(values.mean()), 1e-12)
 
 
-def _binomial(share: float, count: int) -> float:
-    return math.sqrt(share * (1 - share) / max(count, 1))
+def _rarely_so_few(got: float, expected: float, count: float) -> bool:
+    """Whether a share of `count` is seldom as small where `expected` is true: a binomial tail.
+
+    As seldom as four standard errors are; these say little of shares near 1 of few pictures.
+    """
+    return float(binom.cdf(math.ceil(got * count - _TINY), round(count), expected)) < _CHANCE
+
+
+def _rarely_so_much_fewer(got: float, other: float, count: int) -> bool:
+    """The same of two shares that were both found of `count`: Fisher's exact test."""
+    some, others = (round(share * count) for share in (got, other))
+    return float(hypergeom.cdf(some, 2 * count, some + others, count)) < _CHANCE
 
 
 def _beyond_chance(change: float, *errors: float) -> bool:

@@ -4,7 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from pgan_toolkit.evaluation.comparing.outcomes import Score, Verdict
+from pgan_toolkit.errors import UsageError
+from pgan_toolkit.evaluation.comparing.baselines import Tolerance
+from pgan_toolkit.evaluation.comparing.outcomes import BaselineNote, Score, Verdict
 from pgan_toolkit.evaluation.comparing.report import Report
 from pgan_toolkit.evaluation.pages.paper_values import paper_values
 from pgan_toolkit.pages import Cell, Table
@@ -46,10 +48,10 @@ def verdict_lines(report: Report) -> tuple[tuple[Cell, Verdict], ...]:
 
 def numbers_table(report: Report) -> Table:
     """Return one row a number, with its uncertainty, its counts and its change."""
-    before = dict(report.baseline.values) if report.baseline is not None else {}
-    rows = [_number_row(report, score, before) for score in report.scores.values()]
+    rows = [_number_row(report, score) for score in report.scores.values()]
     head = ["Number", "Value", "Standard error", "95 % interval", "Better", "Real images"]
-    head += ["Fake images", *(("Baseline", "Change") if before else ())]
+    compared = report.baseline is not None and report.baseline.values
+    head += ["Fake images", *(("Baseline", "Change") if compared else ())]
     return Table(head, rows, "With their uncertainty")
 
 
@@ -105,7 +107,7 @@ def protocol_tables(report: Report, *, command: str = "") -> tuple[tuple[str, Ta
     return tuple(found)
 
 
-def _number_row(report: Report, score: Score, before: Mapping[str, float]) -> tuple[Cell, ...]:
+def _number_row(report: Report, score: Score) -> tuple[Cell, ...]:
     result = report.measured[score.metric].result
     interval = "-"
     if result.interval is not None and score.value == result.value:
@@ -118,27 +120,55 @@ def _number_row(report: Report, score: Score, before: Mapping[str, float]) -> tu
         Cell(score.better),
         *(Cell.number(result.images.get(side)) for side in ("real", "fake")),
     ]
-    if before:
-        then = before.get(score.name, math.nan)
-        cells += [Cell.number(then), _change(score, then, margin=_margin(report, score))]
+    if report.baseline is not None and report.baseline.values:
+        then = report.baseline.values.get(score.name, math.nan)
+        cells += [Cell.number(then), _change(report, score, report.baseline, then=then)]
     return tuple(cells)
 
 
-def _margin(report: Report, score: Score) -> float:
-    """How far from the baseline is no difference: as it was judged, else two standard errors."""
-    judged = [each.margin for each in report.verdicts if each.score == score.name and each.margin]
-    return judged[0] if judged else 2 * (score.standard_error or 0.0)
-
-
-def _change(score: Score, before: float, *, margin: float) -> Cell:
+def _change(report: Report, score: Score, baseline: BaselineNote, *, then: float) -> Cell:
     """How a number moved, in words too: a colour alone says nothing to some."""
-    change = score.value - before
+    change = score.value - then
     if not math.isfinite(change) or change == 0:
         return Cell.number(change)
+    if _is_unlike(report, score):
+        return Cell("not comparable", None, "number")
+    margin = _margin(report, score, baseline, then=then)
     better = (change < 0) == (score.better == "lower")
-    word = "within the error" if abs(change) <= margin else "better" if better else "worse"
-    text = f"{change:+.4g} ({word})"
-    return Cell(text, change, "number")
+    if margin is None:
+        word = "its error is not known"
+    else:
+        word = "within the error" if abs(change) <= margin else "better" if better else "worse"
+    return Cell(f"{change:+.4g} ({word})", change, "number")
+
+
+def _is_unlike(report: Report, score: Score) -> bool:
+    """Whether the verdict on this number, or on that of which it is a level, is that."""
+    unlike = {each.score for each in report.verdicts if each.status == "not comparable"}
+    return any(
+        each.name in unlike for each in report.scores.values() if each.metric == score.metric
+    )
+
+
+def _margin(report: Report, score: Score, baseline: BaselineNote, *, then: float) -> float | None:
+    """How far from the baseline is no difference; None if that is not known.
+
+    As it was judged. What is not judged, such as a level of the SWD, has the same tolerance; its
+    earlier error, which reports do not keep, is taken to be as large as that of now.
+    """
+    judged = [
+        each.margin
+        for each in report.verdicts
+        if each.score == score.name and each.margin is not None
+    ]
+    if judged:
+        return judged[0]
+    error = score.standard_error
+    try:
+        tolerance = Tolerance.parse(baseline.tolerance)
+    except UsageError:  # of a report that somebody else wrote
+        return None
+    return tolerance.margin(then, error=None if error is None else math.sqrt(2) * error)
 
 
 def _facts(about: Mapping[str, Any]) -> Table:

@@ -45,9 +45,9 @@ class Side:
     histogram : int64 (3, 256)
         Pixels of all pictures by channel and level; of large ones every second, third, ... of both
         directions.
-    jumps : float64 (2, BLOCK_PX)
+    jumps : float64 (N, 2, BLOCK_PX)
         Mean difference of neighbouring pixels across each column and row border, by the border's
-        place modulo 8, of all pictures; NaN where there is none.
+        place modulo 8; NaN where there is none.
     small : float32 (N, 3 * SMALL_PX**2)
         The picture as 16x16 means, 0..255.
     """
@@ -58,17 +58,27 @@ class Side:
     saturation: Float64[np.ndarray, " n"]
     power: Float64[np.ndarray, "n rings"]
     histogram: Int64[np.ndarray, "3 256"]
-    jumps: Float64[np.ndarray, "2 8"]
+    jumps: Float64[np.ndarray, "n 2 8"]
     small: Float32[np.ndarray, "n small"]
 
     def __len__(self) -> int:
         return len(self.brightness)
 
+    def steps(self) -> Float64[np.ndarray, "known 2 8"]:
+        """Return `jumps` over their mean in the picture and direction: 1 where all are alike.
+
+        So every picture counts the same, whatever its contrast. Those without a border at each
+        place, or without any step, are left out.
+        """
+        means = self.jumps.mean(axis=2, keepdims=True)
+        known = (means > 0).all(axis=(1, 2))  # which NaN is not
+        return np.asarray(self.jumps[known] / means[known])
+
 
 class SideStatistics:
     """Looks at pictures for a page; a `Statistics`, so that it can share a pass with metrics.
 
-    Memory: 3.3 kB a picture, and the picture: 225 MB in all for 2,048 of 192x192 or more.
+    Memory: 3.4 kB a picture, and the picture: 225 MB in all for 2,048 of 192x192 or more.
 
     Attributes
     ----------
@@ -81,7 +91,6 @@ class SideStatistics:
         self._seen: list[range] = []
         self._parts: dict[int, Mapping[str, NDArray[np.generic]]] = {}
         self._histogram = np.zeros((3, 256), np.int64)
-        self._jumps = np.zeros((2, 2, BLOCK_PX))  # sums and counts
 
     def update(self, images: Tensor | NDArray[np.generic], *, first: int | None = None) -> None:
         """Take images (N, 3, H, W), as `as_images` does; `first` is the index of the first."""
@@ -98,8 +107,6 @@ class SideStatistics:
         for channel in range(3):
             levels = batch[:, channel, ::step, ::step].reshape(-1).numpy()
             self._histogram[channel] += np.bincount(levels, minlength=256)
-        for axis in range(2):
-            self._jumps[axis] += _jumps(values, axis=axis)
 
     def merge(self, other: "SideStatistics") -> None:
         """Take over what another object has seen of the same set; no picture twice."""
@@ -107,7 +114,6 @@ class SideStatistics:
         self.pictures |= other.pictures
         self._parts |= other._parts
         self._histogram += other._histogram
-        self._jumps += other._jumps
 
     def compute(self) -> Side:
         """Return what was seen, in the order of the indices."""
@@ -116,9 +122,7 @@ class SideStatistics:
             _part(none, none.float(), [])
         ]
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        sums, counts = self._jumps[:, 0], self._jumps[:, 1]
-        means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-        return Side(**joined, histogram=self._histogram.copy(), jumps=means)
+        return Side(**joined, histogram=self._histogram.copy())
 
 
 def page_sample(*streams: ImageStream) -> tuple[ImageStream, ...]:
@@ -143,6 +147,7 @@ def _part(
         "contrast": np.array([plane.std(dtype=np.float64) for plane in planes]),
         "saturation": (batch.amax(1) - batch.amin(1)).float().mean(dim=(1, 2)).double().numpy(),
         "power": np.array([_rings(plane) for plane in planes]).reshape(-1, RING_COUNT),
+        "jumps": np.stack([_jumps(values, axis=axis) for axis in range(2)], axis=1),
         "small": small.flatten(1).numpy(),
     }
 
@@ -153,16 +158,13 @@ def _rings(plane: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _jumps(images: Tensor, *, axis: int) -> NDArray[np.float64]:
-    """Sums and counts of |differences| over column (0) or row (1) borders, by place modulo 8."""
+    """Means (N, 8) of |differences| over column (0) or row (1) borders, by place modulo 8."""
     values = images.transpose(2, 3) if axis else images
     steps = (values[..., 1:] - values[..., :-1]).abs_()
     # Whole numbers, whose sum over one column float32 holds exactly.
-    by_border = steps.sum(dim=2).double().sum(dim=(0, 1)).numpy()
-    places = np.arange(1, values.shape[-1]) % BLOCK_PX
-    each = float(values[..., 0].numel())
-    return np.stack(
-        [
-            np.bincount(places, by_border, BLOCK_PX),
-            each * np.bincount(places, minlength=BLOCK_PX),
-        ]
-    )
+    by_border = steps.sum(dim=2).double().sum(dim=1).numpy()
+    at_place = np.arange(1, values.shape[-1])[:, None] % BLOCK_PX == np.arange(BLOCK_PX)
+    counts = at_place.sum(axis=0) * values.shape[1] * values.shape[2]
+    means = np.full((len(by_border), BLOCK_PX), np.nan)
+    np.divide(by_border @ at_place, counts, out=means, where=counts > 0)
+    return means

@@ -1,5 +1,6 @@
 """Sets of pictures with one thing wrong each, and reports about them."""
 
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,17 @@ def scenes(seed: int, count: int, *, size: int = 32) -> np.ndarray:
     return np.clip(120 + smooth + 40 * texture, 0, 255).astype(np.uint8)
 
 
+def rectangles(seed: int, count: int) -> np.ndarray:
+    """Pictures of a few hard edges each, at any place: uint8 (N, 32, 32, 3)."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(96, 104, (count, 32, 32, 3))
+    for image in images:
+        for _ in range(3):
+            top, left, height, width = rng.integers(0, 24), rng.integers(0, 24), 6, 10
+            image[top : top + height, left : left + width] += rng.integers(-40, 40, 3)
+    return np.clip(images, 0, 255).astype(np.uint8)
+
+
 def blurred(images: np.ndarray) -> np.ndarray:
     return np.stack([gaussian_filter(each, (1.5, 1.5, 0)) for each in images])
 
@@ -36,6 +48,12 @@ def side_of(images: np.ndarray) -> Side:
     statistics = SideStatistics()
     statistics.update(images.transpose(0, 3, 1, 2))
     return statistics.compute()
+
+
+def some_of(side: Side, places: np.ndarray) -> Side:
+    """The side of a sample of the pictures; the histogram stays that of all."""
+    names = {field.name for field in fields(Side)} - {"histogram"}
+    return replace(side, **{name: getattr(side, name)[places] for name in names})
 
 
 def write_pictures(folder: Path, images: np.ndarray, *, name: str = "") -> Path:

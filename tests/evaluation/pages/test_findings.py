@@ -1,8 +1,10 @@
 """What is said to be wrong: of each defect its own sentence, of none nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from page_sets import blurred, scenes, side_of, through_jpeg
+from page_sets import blurred, rectangles, scenes, side_of, some_of, through_jpeg
 
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.evaluation.pages import SideStatistics, compare_likeness, find_differences
@@ -39,6 +41,36 @@ def test_blocks_of_jpeg_are_said_wherever_they_begin() -> None:
     said = "The fake pictures have block borders every 8 pixels: they were compressed as JPEG."
     assert said in _said(REAL, through_jpeg(wide)[:, 3:35, 5:37])
     assert said not in _said(through_jpeg(REAL), through_jpeg(FAKE))
+
+
+@pytest.mark.parametrize("count", [8, 16, 32])
+def test_small_samples_of_one_set_are_not_called_compressed(count: int) -> None:
+    """Without a standard error one in five of them was; nor is a share near 1 taken for certain."""
+    whole, random = side_of(rectangles(0, COUNT)), np.random.default_rng(0)
+    for _ in range(60):
+        places = random.permutation(COUNT)[: 2 * count]
+        sides = some_of(whole, places[:count]), some_of(whole, places[count:])
+        found = find_differences(*sides, compare_likeness(*sides))
+        assert found is not None
+        said = " ".join(each.text for each in found)
+        assert "JPEG" not in said
+        assert "missing" not in said
+        assert "look like none" not in said
+
+
+def test_blocks_of_jpeg_are_said_of_few_pictures_too() -> None:
+    real, fake = side_of(REAL[:40]), side_of(through_jpeg(FAKE[:40]))
+    found = find_differences(real, fake, None)
+    assert found is not None
+    assert any("compressed as JPEG" in each.text for each in found)
+
+
+def test_every_picture_counts_the_same_in_the_steps() -> None:
+    flat = np.full_like(REAL[:1], 7)
+    side = side_of(np.concatenate([REAL[:2], REAL[2:3] // 4, flat]))
+    steps = side.steps()
+    assert steps.shape == (3, 2, 8)
+    np.testing.assert_allclose(steps.mean(axis=2), 1)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +158,30 @@ def test_small_versions_are_means_and_parts_merge_to_the_whole() -> None:
 def test_borders_are_counted_by_their_place_modulo_8() -> None:
     image = np.zeros((1, 32, 32, 3), np.uint8)
     image[:, :, 16:] = 80
-    jumps = side_of(image).jumps
+    [jumps] = side_of(image).jumps
     assert jumps[0].tolist() == pytest.approx([80 / 3, 0, 0, 0, 0, 0, 0, 0])  # at 8, 16 and 24
     assert not jumps[1].any()
+
+
+@pytest.mark.parametrize(("reached", "said"), [(0.85, False), (0.2, True)])
+def test_shares_near_one_of_few_pictures_take_an_exact_test(reached: float, said: bool) -> None:
+    """17 of 20 or fewer are found once in 140 samples; the normal law has it at 4 errors."""
+    sides = side_of(REAL[:20]), side_of(FAKE[:20])
+    likeness = compare_likeness(*sides)
+    assert likeness is not None
+    likeness = replace(likeness, reached=reached, reached_expected=0.98, distinct=(20, 20))
+    found = find_differences(*sides, likeness)
+    assert found is not None
+    assert any("modes are missing" in each.text for each in found) == said
+
+
+@pytest.mark.parametrize(("plausible", "said"), [(0.7, False), (0.1, True)])
+def test_a_share_of_all_real_pictures_is_not_known_exactly(plausible: float, said: bool) -> None:
+    """That 20 of 20 real ones are near each other leaves no standard error, but doubt."""
+    sides = side_of(REAL[:20]), side_of(FAKE[:20])
+    likeness = compare_likeness(*sides)
+    assert likeness is not None
+    likeness = replace(likeness, plausible=plausible, plausible_expected=1.0)
+    found = find_differences(*sides, likeness)
+    assert found is not None
+    assert any("look like none" in each.text for each in found) == said

@@ -10,7 +10,9 @@ from page_sets import HOSTILE, a_report, blurred, scenes, write_pictures
 
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.evaluation import ImageStream, StreamSettings
+from pgan_toolkit.evaluation.comparing import Report
 from pgan_toolkit.evaluation.pages import look_at, page_sample, report_html, write_html
+from pgan_toolkit.evaluation.pages.numbers import numbers_table
 
 QUIET = StreamSettings(mode="quiet", workers=1)
 
@@ -134,3 +136,41 @@ def test_a_change_beyond_what_was_judged_is_named_and_failures_come_first(tmp_pa
     )
     assert "+0.5 (worse)" in text
     assert text.index("✗ fail swd.avg") < text.index("first given")
+
+
+def _changes(report: Report) -> dict[str, str]:
+    return {row[0].text: row[-1].text for row in numbers_table(report).rows}
+
+
+def _judged(*, status: str, margin: float | None) -> Report:
+    report = a_report()
+    verdict = replace(report.verdicts[0], kind="baseline", status=status, margin=margin)
+    return replace(report, verdicts=(verdict,))
+
+
+def test_a_tolerance_of_zero_is_a_margin() -> None:
+    assert _changes(_judged(status="fail", margin=0.0))["swd.avg"] == "+0.5 (worse)"
+
+
+def test_what_is_not_comparable_has_no_change() -> None:
+    changes = _changes(_judged(status="not comparable", margin=None))
+    assert changes == {"swd.avg": "not comparable", "swd.32": "not comparable", "swd.16": "0"}
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "word"),
+    [("2se", "within the error"), ("1se", "worse"), ("10%", "within the error"), ("0.9", "worse")],
+)
+def test_a_level_is_held_against_the_error_of_a_difference(tolerance: str, word: str) -> None:
+    """12 after 11, each with an error of 0.5: the difference has one of 0.71."""
+    report = _judged(status="fail", margin=0.4)
+    assert report.baseline is not None
+    report = replace(report, baseline=replace(report.baseline, tolerance=tolerance))
+    assert _changes(report)["swd.32"] == f"+1 ({word})"
+
+
+def test_a_level_whose_error_is_not_known_says_so() -> None:
+    report = _judged(status="fail", margin=0.4)
+    level = replace(report.scores["swd.32"], standard_error=None)
+    report = replace(report, scores={**report.scores, "swd.32": level})
+    assert _changes(report)["swd.32"] == "+1 (its error is not known)"
