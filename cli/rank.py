@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 from pgan_cli.options import PLACE, quiet_option, workers_option
+from pgan_cli.reports import STANDARD_OUTPUT
 from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import DataError, UsageError
@@ -29,7 +30,7 @@ Examples:
     "--csv",
     "table",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write ranks, scores and their components here, in place of the list on the screen.",
+    help="Write ranks, scores and their components here (-: print them), in place of the list.",
 )
 @workers_option
 @quiet_option
@@ -47,13 +48,16 @@ def rank(
     if quiet and table is None:
         raise UsageError("--quiet shows no scores: name a file for them (--csv FILE)")
     # The table's place is taken before hours of scoring, not found wanting after them.
-    with nullcontext() if table is None else _place(table) as place:
+    printed = table == STANDARD_OUTPUT
+    with nullcontext() if table is None or printed else _place(table) as place:
         ranking = rank_pictures(
             pictures, workers=workers or available_cores(), mode="quiet" if quiet else "auto"
         )
         if place is not None:
             place.write_bytes(ranking.to_csv().encode())
-    if table is None and not quiet:
+    if printed:
+        echo(ranking.to_csv(), nl=False)
+    elif table is None:
         for picture in ranking.pictures:
             echo(f"{picture.quality.score:8.3f}  {picture.name}")
     if ranking.unreadable:

@@ -117,6 +117,8 @@ def report_place(report: Path | None, *, required: bool = False) -> Iterator[Rep
 def _taken(report: Path) -> "AtomicPath":
     from pgan_toolkit.storage import AtomicPath
 
+    if report == STANDARD_OUTPUT:
+        raise UsageError("-: name a file; JSON alone is printed in place of one (--json -)")
     if not report.parent.is_dir():
         raise UsageError(f"{report}: there is no folder {report.parent}; make it first")
     if report.is_dir():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from pgan_cli.options import PLACE, device_option, precision_option, quiet_option, restorer_option
-from pgan_cli.reports import report_place
+from pgan_cli.reports import PrintedReport, json_place
 from pgan_cli.terminal import echo
 
 from pgan_toolkit.progress import Progress
@@ -88,14 +88,15 @@ def restore_score(
     """
     # One said twice is meant once.
     asked = _Asked(qualities=tuple(dict.fromkeys(qualities)), **options)
-    with report_place(report, required=quiet) as place:
-        identity, scores = _score_all(asked, quiet=quiet)
+    with json_place(report, required=quiet) as place:
+        shown = not quiet and not isinstance(place, PrintedReport)
+        identity, scores = _score_all(asked, shown=shown, quiet=quiet)
         if place is not None:
             about = {**asdict(asked), "data": str(asked.data), "restorer": identity}
             place.write(_to_json(about, scores))
 
 
-def _score_all(asked: _Asked, *, quiet: bool) -> "tuple[str, list[PictureScore]]":
+def _score_all(asked: _Asked, *, shown: bool, quiet: bool) -> "tuple[str, list[PictureScore]]":
     """Score and print; return the restorer's identity beside the scores."""
     from pgan_toolkit.restoration import open_restorer
     from pgan_toolkit.restoration.scoring import (
@@ -107,7 +108,7 @@ def _score_all(asked: _Asked, *, quiet: bool) -> "tuple[str, list[PictureScore]]
 
     source = open_source(asked.data)
     restorer = open_restorer(asked.restorer, device=asked.device, precision=asked.precision)
-    say = _silence if quiet else echo
+    say = echo if shown else _silence
     total = len(source) * len(asked.qualities or DEFAULT_QUALITIES.get(asked.task, (None,)))
     pending = score_restorer(
         source,
@@ -123,9 +124,10 @@ def _score_all(asked: _Asked, *, quiet: bool) -> "tuple[str, list[PictureScore]]
     scores: list[PictureScore] = []
     with Progress(total, label="scoring", unit="trial", mode="quiet" if quiet else "auto") as bar:
         # On a terminal a line must not break the bar; both are seen in the same place there.
-        shown = bar.note if sys.stdout.isatty() and sys.stderr.isatty() else say
+        on_terminal = shown and sys.stdout.isatty() and sys.stderr.isatty()
+        tell = bar.note if on_terminal else say
         for score in pending:
-            shown(_line(score) if scores else f"{_heading(score)}\n{_line(score)}")
+            tell(_line(score) if scores else f"{_heading(score)}\n{_line(score)}")
             scores.append(score)
             bar.advance()
     say(_summary(scores))

@@ -55,6 +55,16 @@ def test_files_and_folders_can_be_mixed_and_workers_change_nothing(
     assert (one.code, two.code) == (0, 0)
 
 
+def test_a_table_is_printed_where_a_dash_is_named(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_main("rank", pictures, "--csv", "scores.csv", "--workers", 1)
+    done = run_main("rank", pictures, "--csv", "-", "--workers", 1)
+    assert done.out == (tmp_path / "scores.csv").read_text()
+    assert not (tmp_path / "-").exists()
+
+
 def test_quiet_without_a_table_would_show_nothing_and_is_refused(pictures: Path) -> None:
     done = run_main("rank", pictures, "--quiet")
     assert done.code == 2

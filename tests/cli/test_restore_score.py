@@ -146,3 +146,18 @@ def test_data_that_is_not_there_or_too_small_is_told(pictures: Path, tmp_path: P
     done = run_main("restore-score", "--data", pictures, *words)
     assert done.code == 3
     assert "tiny: 8x8 pixels" in done.err
+
+
+def test_json_alone_is_printed_where_a_dash_is_named(pictures: Path) -> None:
+    done = run_main(
+        "restore-score", "--data", pictures, "--task", "superres", "--restorer", "lanczos",
+        "--json", "-",
+    )  # fmt: skip
+    assert done.code == 0
+    assert len(json.loads(done.out)["pictures"]) == 2
+
+
+def test_quiet_without_a_file_would_show_nothing_and_is_refused(pictures: Path) -> None:
+    done = run_main("restore-score", "--data", pictures, "--task", "superres", "--quiet")
+    assert done.code == 2
+    assert "--quiet shows no result" in done.err

@@ -99,6 +99,8 @@ def find_differences(
 
 
 def _detail(real: Side, fake: Side) -> Finding | None:
+    if np.median(real.side_px) != np.median(fake.side_px):
+        return None  # the same face has other frequencies a pixel in another size
     variances = np.square(real.contrast), np.square(fake.contrast)
     contrast = _ratio(variances[1], variances[0])
     for band, rings in _BANDS.items():

@@ -15,7 +15,7 @@ from pgan_toolkit.evaluation.streams import ImageStream
 
 __all__ = ["PageLook", "View", "look_at"]
 
-_VERSION = 2  # counts up whenever a `Side` means something else
+_VERSION = 3  # counts up whenever a `Side` means something else
 
 
 class View:

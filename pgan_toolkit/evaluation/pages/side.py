@@ -1,5 +1,6 @@
 """What a page shows of one side: brightness, colours, spectrum, block borders, small versions."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,9 @@ class Side:
         place modulo 8; NaN where there is none.
     small : float32 (N, 3 * SMALL_PX**2)
         The picture as 16x16 means, 0..255.
+    side_px : float64 (N,)
+        Root of the area, pixels: frequencies are a pixel's, so that they mean the same in pictures
+        of one size alone.
     """
 
     colours: Float64[np.ndarray, "n 3"]
@@ -60,6 +64,7 @@ class Side:
     histogram: Int64[np.ndarray, "3 256"]
     jumps: Float64[np.ndarray, "n 2 8"]
     small: Float32[np.ndarray, "n small"]
+    side_px: Float64[np.ndarray, " n"]
 
     def __len__(self) -> int:
         return len(self.brightness)
@@ -149,6 +154,7 @@ def _part(
         "power": np.array([_rings(plane) for plane in planes]).reshape(-1, RING_COUNT),
         "jumps": np.stack([_jumps(values, axis=axis) for axis in range(2)], axis=1),
         "small": small.flatten(1).numpy(),
+        "side_px": np.full(len(batch), math.sqrt(batch.shape[2] * batch.shape[3])),
     }
 
 

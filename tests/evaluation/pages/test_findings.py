@@ -31,6 +31,11 @@ def test_blur_is_said_alone() -> None:
     assert _said(REAL, blurred(FAKE)) == ["The fake pictures are blurred: they lack fine detail."]
 
 
+def test_detail_of_pictures_of_other_sizes_is_not_compared() -> None:
+    half = FAKE.reshape(COUNT, FAKE.shape[1] // 2, 2, FAKE.shape[2] // 2, 2, 3).mean((2, 4))
+    assert not any("detail" in text for text in _said(REAL, half.astype(np.uint8)))
+
+
 def test_noise_is_too_much_detail() -> None:
     noisy = np.clip(FAKE + np.random.default_rng(2).normal(0, 15, FAKE.shape), 0, 255)
     assert any("too much detail" in text for text in _said(REAL, noisy.astype(np.uint8)))
