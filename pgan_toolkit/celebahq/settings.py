@@ -124,7 +124,7 @@ class BuildSettings:
         _require(self.faces in get_args(FaceChoice), "--faces", self.faces, "largest or every")
         detecting = self.landmarks == "detect"
         _require(self.pipeline in get_args(Pipeline), "--pipeline", self.pipeline, "host or device")
-        only = "nothing but the default without --landmarks detect"
+        only = "--landmarks detect beside it"
         _require(detecting or self.faces == "largest", "--faces", self.faces, only)
         _require(detecting or self.predictor is None, "--predictor", self.predictor, only)
         _require(self.output_format in FORMATS, "--format", self.format, ", ".join(FORMATS))

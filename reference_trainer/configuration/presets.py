@@ -101,7 +101,9 @@ def _find(name: str, extender: Path | None) -> _Found:
     if name not in bundled:
         hint = did_you_mean(name, bundled) or "; expected one of --list-presets"
         where = f"{extender}: " if extender else ""
-        raise UsageError(f"{where}no preset is called {name}{hint}, or the path of a .toml file")
+        raise UsageError(
+            f"{where}no preset is called {name}{hint}; a file is named by its path, NAME.toml"
+        )
     return bundled[name]
 
 
