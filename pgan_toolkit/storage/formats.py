@@ -10,6 +10,7 @@ from pgan_toolkit.storage.base import StoredSink, StoredSource
 from pgan_toolkit.storage.detection import READABLE, no_pictures, open_file, open_folder
 from pgan_toolkit.storage.folder import FolderSink
 from pgan_toolkit.storage.hdf5 import Hdf5MultiresSink, Hdf5Sink
+from pgan_toolkit.storage.keys import PICTURE_EXTENSIONS
 from pgan_toolkit.storage.lmdb import LmdbSink
 from pgan_toolkit.storage.numpy_arrays import NumpySink
 from pgan_toolkit.storage.places import Place, locate
@@ -145,12 +146,17 @@ def guess_format(path: Place | str) -> FormatName:
     Raises
     ------
     UsageError
-        The name has the extension of a format that cannot be written.
+        The name has the extension of a format that cannot be written, or of a picture.
     """
     suffix = locate(path).suffix.lower()
     if suffix in _NOT_WRITTEN:
         raise UsageError(
             f"{path}: {_NOT_WRITTEN[suffix]}; name one of the formats {', '.join(FORMATS)}"
+        )
+    if suffix in PICTURE_EXTENSIONS or suffix == ".gif":
+        raise UsageError(
+            f"{path}: has the name of a picture, and a dataset is made; name a folder, or a file "
+            f"with one of {', '.join(_SUFFIXES)}"
         )
     return _SUFFIXES.get(suffix, "folder")
 

@@ -323,8 +323,8 @@ def test_a_plan_writes_nothing(samples: Path, tmp_path: Path) -> None:
         ({"workers": 0}, "--workers 0"),
         ({"select": Path("no-such-list.txt")}, "--select no-such-list.txt: expected ranked, off"),
         ({"landmarks": Path("none.csv")}, "--landmarks none.csv: expected annotations, detect"),
-        ({"faces": "every"}, "--faces every: expected nothing but the default without"),
-        ({"predictor": Path("p.dat")}, "--predictor p.dat: expected nothing but the default"),
+        ({"faces": "every"}, "--faces every: expected --landmarks detect beside it"),
+        ({"predictor": Path("p.dat")}, "--predictor p.dat: expected --landmarks detect beside it"),
     ],
 )
 def test_settings_are_checked_at_once(changes: dict[str, object], message: str) -> None:

@@ -259,6 +259,13 @@ def test_format_goes_by_the_name() -> None:
     assert guess_format("faces.v2") == "folder"
 
 
+@pytest.mark.parametrize("name", ["set.png", "set.JPG", "set.gif"])
+def test_a_dataset_does_not_take_the_name_of_a_picture(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="has the name of a picture, and a dataset is made"):
+        open_sink(tmp_path / name)
+    assert names(tmp_path) == []
+
+
 @pytest.mark.parametrize("name", ["data.mdb", "a.npy", "a.7z"])
 def test_formats_that_cannot_be_written_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="folder, zip, hdf5, hdf5-multires"):

@@ -163,7 +163,7 @@ def test_presets_in_a_circle_are_refused(write) -> None:
 def test_an_unknown_preset_is_refused_with_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"called celebahq-124; did you mean celebahq-1024\?"):
         load_preset("celebahq-124")
-    with pytest.raises(UsageError, match="expected one of --list-presets, or the path"):
+    with pytest.raises(UsageError, match="expected one of --list-presets; a file is named"):
         load_preset("qqqqqqqq")
     assert "unrolled" not in "".join(preset_names())
 
