@@ -66,6 +66,15 @@ class _Actor(Generic[Item, Value]):
     node: str | None = None
     sent: deque[tuple[Any, _Batch[Item, Value]]] = field(default_factory=deque)
 
+    def takes(self, batch: _Batch[Item, Value]) -> bool:
+        """Whether it has room for a batch; one under suspicion is alone with its worker.
+
+        Where a worker ends, the answer before may be lost with it, and its batch be blamed.
+        """
+        if batch.strikes or any(each.strikes for _, each in self.sent):
+            return not self.sent
+        return len(self.sent) < _BATCHES_PER_ACTOR
+
 
 @dataclass
 class _Shortage:
@@ -188,11 +197,13 @@ class RayMap(Generic[State, Item, Value]):
             handle: Any = self._remote.remote(*self._arguments)
             self._actors.append(_Actor(handle, handle.node.remote()))
         ready = [actor for actor in self._actors if actor.node is not None]
-        while self._waiting and ready:
-            actor = min(ready, key=lambda each: len(each.sent))
-            if len(actor.sent) >= _BATCHES_PER_ACTOR:
+        while self._waiting:
+            batch = self._waiting[0]
+            free = [actor for actor in ready if actor.takes(batch)]
+            if not free:
                 return
-            batch = self._waiting.popleft()
+            actor = min(free, key=lambda each: len(each.sent))
+            self._waiting.popleft()
             actor.sent.append((actor.handle.run.remote(batch.items), batch))
 
     def _collect(self, *, timeout_s: float) -> None:

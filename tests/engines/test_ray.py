@@ -106,13 +106,13 @@ def test_closed_early_it_frees_the_cluster(engine: Engine) -> None:
 def test_a_cluster_without_room_is_told(two_nodes: TwoNodes) -> None:
     from pgan_toolkit.engines.ray_engine import RayEngine
 
-    with RayEngine(two_nodes.address, patience_s=2.0) as waiting:
+    with RayEngine(two_nodes.address, patience_s=15.0) as waiting:
         others = waiting.map(jobs.add, range(9), prepare=jobs.ready, on_lost=jobs.lost)
         with closing(others):
             assert next(others) == 100  # both CPUs are taken now
             results = _map(waiting, jobs.add, range(3))
             with pytest.raises(
-                SetupError, match="for 2 s the cluster has had no room for a worker"
+                SetupError, match="for 15 s the cluster has had no room for a worker"
             ):
                 next(results)
 

@@ -45,7 +45,7 @@ def test_only_what_fills_the_memory_every_time_is_lost(
 @pytest.mark.slow
 def test_a_node_without_memory_for_what_a_worker_prepares_is_told(address: str) -> None:
     with (
-        RayEngine(address, patience_s=2.0) as engine,
+        RayEngine(address, patience_s=15.0) as engine,
         pytest.raises(SetupError, match=r"no memory for a worker.*GB used / .*GB limit\)"),
     ):
         list(engine.map(jobs.add, range(3), prepare=jobs.takes_memory, on_lost=jobs.lost))
