@@ -92,6 +92,7 @@ def test_every_format_holds_the_same_pixels_and_the_same_bytes_each_time(
         assert np.array_equal(record.image, other.image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "files"),
     [
@@ -120,6 +121,7 @@ def test_a_dataset_of_any_format_has_its_name_and_is_known_again(
     assert _bytes(settings.out) == made[0]
 
 
+@pytest.mark.slow
 def test_workers_and_passes_do_not_change_the_bytes(
     built: Path, samples: Path, tmp_path: Path
 ) -> None:

@@ -145,6 +145,7 @@ def test_without_dlib_it_says_what_to_install(monkeypatch):
         FaceDetector()
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 def test_agrees_with_the_landmarks_of_real_photographs(shared_data, detector):
     root = shared_data / "celeba_wild"

@@ -94,6 +94,7 @@ def test_a_number_whose_protocol_was_not_followed_fails_loudly() -> None:
     assert replace(found, rule="any").verdict("swd.avg", kind="max", limit=0.5).caution == ""
 
 
+@pytest.mark.slow
 def test_a_number_of_images_that_was_asked_for_is_the_protocol(tmp_path: Path) -> None:
     sets = [write_set(tmp_path / side, pictures(n)) for n, side in enumerate(("real", "fake"))]
     wide = Conditions(thresholds=Thresholds(most={"swd.avg": 1e6}))

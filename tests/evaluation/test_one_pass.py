@@ -81,6 +81,7 @@ def test_a_page_has_no_picture_read_again() -> None:
         assert source.read == Counter({**dict.fromkeys(range(COUNT), 1), 0: 2})
 
 
+@pytest.mark.slow
 def test_a_page_is_the_same_whether_its_real_side_was_known_or_not(
     two_sets: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -86,6 +86,7 @@ def test_a_run_leaves_weights_settings_log_and_samples(tmp_path: Path, pictures:
     assert sheet.shape == (6 * 32, 3 * 32, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_saves_often")
 @pytest.mark.parametrize("settings", [SETTINGS, ADVERSARIAL], ids=["fidelity", "adversarial"])
 @pytest.mark.parametrize(

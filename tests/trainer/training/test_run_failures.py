@@ -98,6 +98,7 @@ def test_poisoned_weights_are_told_and_the_run_goes_on_from_before(
     assert newest_bytes(run) == newest_bytes(whole)
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_again_and_again_loses_no_checkpoint(reals: Path, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     poisoned = TrainingStep._apply
@@ -172,6 +173,7 @@ def test_a_full_disk_for_the_log_says_how_to_go_on(
         trained(SHORT, reals, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_damaged_amid_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

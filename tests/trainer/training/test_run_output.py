@@ -142,6 +142,7 @@ def test_due_is_what_lies_behind() -> None:
     assert all(number * 700 <= after < number * 700 + 64 for number, after in enumerate(due, 1))
 
 
+@pytest.mark.slow
 def test_a_pause_does_not_count_in_the_speed(
     reals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +167,7 @@ def test_without_metrics_nothing_is_measured(reals: Path, tmp_path: Path) -> Non
     assert run.metrics.read_text() == ""
 
 
+@pytest.mark.slow
 def test_fakes_have_the_labels_of_reals_as_often(tmp_path: Path) -> None:
     data = tmp_path / "reals"
     with open_sink(data) as sink:
