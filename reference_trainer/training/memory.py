@@ -1,7 +1,7 @@
 """A device whose memory does not suffice, told as an error of ours."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
@@ -22,10 +22,9 @@ _SAID_WHEN_FULL = (
 )
 
 
-@contextmanager
 def enough_memory(
     phase: Phase, settings: RunSettings, *, world: World, remedy: Callable[[str], str]
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Say at which resolution a device's memory did not suffice, and what to do.
 
     Parameters
@@ -45,22 +44,20 @@ def enough_memory(
     SetupError
         In place of torch's own error.
     """
-    try:
-        yield
-    except RuntimeError as error:
-        if not _is_full(error):
-            raise
+
+    def told() -> str:
         division = divide_minibatch(phase.minibatch_size, settings, world_size=world.size)
         change = less_memory(phase, settings, world=world)
-        raise SetupError(
+        return (
             f"{world.device}: out of memory at {phase.resolution}x{phase.resolution} with "
             f"{division.most_at_once} pictures at once; "
             f"{remedy(f' --set {change}' if change else '')}, or do so on a GPU with more memory"
-        ) from error
+        )
+
+    return _full_memory_told(told)
 
 
-@contextmanager
-def enough_for_networks(device: torch.device) -> Iterator[None]:
+def enough_for_networks(device: torch.device) -> AbstractContextManager[None]:
     """Say where a device's memory did not suffice for the networks themselves, and what to do.
 
     Raises
@@ -68,15 +65,22 @@ def enough_for_networks(device: torch.device) -> Iterator[None]:
     SetupError
         In place of torch's own error.
     """
+    return _full_memory_told(
+        lambda: (
+            f"{device}: no memory for the networks alone; --dry-run says how large they are: set "
+            "latent_size, g_map_base, g_map_most, d_map_base or d_map_most lower"
+        )
+    )
+
+
+@contextmanager
+def _full_memory_told(told: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
         if not _is_full(error):
             raise
-        raise SetupError(
-            f"{device}: no memory for the networks alone; --dry-run says how large they are: set "
-            "latent_size, g_map_base, g_map_most, d_map_base or d_map_most lower"
-        ) from error
+        raise SetupError(told()) from error
 
 
 def less_memory(phase: Phase, settings: RunSettings, *, world: World) -> str:

@@ -174,7 +174,7 @@ class _Locked(type(Path())):  # type: ignore[misc]
 
 def test_a_place_that_cannot_be_looked_into_is_told_once_and_left_alone() -> None:
     notes: list[str] = []
-    cache = StatisticsCache(_Locked("/root/.cache/statistics"), note=notes.append)
+    cache = StatisticsCache(_Locked("/locked/statistics"), note=notes.append)
     assert not cache.knows(PROBE)
     assert load(cache, KEY) is None
     store(cache, KEY)

@@ -395,6 +395,6 @@ def test_a_cache_that_cannot_be_looked_into_is_told(monkeypatch: pytest.MonkeyPa
     with pytest.raises(SetupError, match=rf"\(Permission denied\): name .* by {CACHE_VARIABLE}"):
         find_weights(public_file("vgg16"), download=False)
     monkeypatch.setattr(Path, "is_dir", refuse)
-    monkeypatch.setenv(WEIGHTS_VARIABLE, "/root/weights")
-    with pytest.raises(SetupError, match=f"{WEIGHTS_VARIABLE}=/root/weights: cannot be looked"):
+    monkeypatch.setenv(WEIGHTS_VARIABLE, "/locked/weights")
+    with pytest.raises(SetupError, match=f"{WEIGHTS_VARIABLE}=/locked/weights: cannot be looked"):
         find_weights(public_file("vgg16"), download=False)
