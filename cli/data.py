@@ -30,6 +30,9 @@ _GOOD_SUFFIXES = {".png"}
 
 _source = click.argument("source", metavar="SRC", type=PLACE)
 _quiet = click.option("--quiet", is_flag=True, help="Show no progress; results and errors only.")
+_skip_bad = click.option(
+    "--skip-bad", is_flag=True, help="Leave damaged pictures out, and say which."
+)
 _overwrite = click.option("--overwrite", is_flag=True, help="Replace what has that name.")
 
 
@@ -141,6 +144,7 @@ Examples:
     type=click.IntRange(min=1),
     help="Reduce squares to so many pixels by means of 2x2, as training does.",
 )
+@_skip_bad
 @_overwrite
 @_quiet
 def _convert(
@@ -149,6 +153,7 @@ def _convert(
     out: "Place",
     format_name: "FormatName | None",
     size: int | None,
+    skip_bad: bool,
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -165,8 +170,15 @@ def _convert(
         open_sink(out, format=chosen, overwrite=overwrite) as sink,
         _progress(opened, "converting", quiet=quiet) as bar,
     ):
-        count = convert(opened, sink, advance=bar.advance)
+        count = convert(
+            opened,
+            sink,
+            on_bad=(lambda what: bar.note(f"left out: {what}")) if skip_bad else None,
+            advance=bar.advance,
+        )
     echo(f"{out}: {counted(count, 'picture')} as {chosen}")
+    if count < len(opened):
+        echo(f"left out: {counted(len(opened) - count, 'damaged picture')}")
 
 
 def _reduced(source: "StoredSource", size: int | None) -> "StoredSource":

@@ -7,12 +7,10 @@ from pgan_toolkit.evaluation.extractors import FeatureExtractor
 from pgan_toolkit.evaluation.measure_features import compare_features
 from pgan_toolkit.evaluation.protocol import require_several
 from pgan_toolkit.evaluation.streams import ImageStream
-from pgan_toolkit.metrics.kid import kernel_distance
+from pgan_toolkit.metrics.kid import FEWEST_KID_IMAGES, kernel_distance
 from pgan_toolkit.metrics.result import Result
 
 __all__ = ["measure_kid"]
-
-_FEWEST_IMAGES = 4  # as `kernel_distance`
 
 
 def measure_kid(
@@ -43,7 +41,7 @@ def measure_kid(
     DataError
         Too few pictures, or one that cannot be read.
     """
-    require_several(real, fake, fewest=_FEWEST_IMAGES, why="a kernel distance takes")
+    require_several(real, fake, fewest=FEWEST_KID_IMAGES, why="a kernel distance takes")
     compare = partial(
         kernel_distance,
         subsets=subsets,

@@ -21,7 +21,10 @@ from pgan_toolkit.metrics.features import (
 from pgan_toolkit.metrics.result import Result
 from pgan_toolkit.randomness import generator
 
-__all__ = ["kernel_distance"]
+__all__ = ["FEWEST_KID_IMAGES", "kernel_distance"]
+
+FEWEST_KID_IMAGES = 4
+"""Of each side: two halves of two."""
 
 _ROWS_TOGETHER = 2048
 
@@ -127,8 +130,11 @@ def _subset_distance(x: Features, y: Features, size: int, *, seed: int, index: i
 
 def _subset_size(real: int, fake: int, *, wanted: int) -> int:
     fewest = min(real, fake)
-    if fewest < 4:
-        raise DataError(f"{real} real and {fake} fake images; a kernel distance takes 4 of each")
+    if fewest < FEWEST_KID_IMAGES:
+        raise DataError(
+            f"{real} real and {fake} fake images; a kernel distance takes {FEWEST_KID_IMAGES} of "
+            "each"
+        )
     return wanted if fewest > wanted else fewest // 2
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, get_args
 
-from pgan_toolkit.errors import UsageError
+from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.storage.atomic import put_back
 from pgan_toolkit.storage.base import StoredSink, StoredSource
 from pgan_toolkit.storage.detection import READABLE, no_pictures, open_file, open_folder
@@ -21,6 +21,7 @@ from pgan_toolkit.storage.tfrecord_sink import TfrecordSink
 from pgan_toolkit.storage.webdataset import WebDatasetSource, is_shard_pattern
 from pgan_toolkit.storage.webdataset_sink import open_webdataset_sink
 from pgan_toolkit.storage.zipped import ZipSink
+from pgan_toolkit.wording import counted
 
 __all__ = ["FORMATS", "FormatName", "convert", "guess_format", "open_sink", "open_source"]
 
@@ -162,7 +163,11 @@ def guess_format(path: Place | str) -> FormatName:
 
 
 def convert(
-    source: ImageSource, sink: ImageSink, *, advance: Callable[[], None] | None = None
+    source: ImageSource,
+    sink: ImageSink,
+    *,
+    on_bad: Callable[[str], None] | None = None,
+    advance: Callable[[], None] | None = None,
 ) -> int:
     """Copy all records in the source's order, with their pixels, keys and labels.
 
@@ -172,21 +177,35 @@ def convert(
         What to copy.
     sink : ImageSink
         Where to; it stays open.
+    on_bad : callable | None
+        Takes what is wrong with a picture that cannot be read, which is then left out; None: such
+        a picture stops the work.
     advance : callable | None
         Called after each record.
 
     Returns
     -------
     int
-        The number of records.
+        How many records were written.
 
     Raises
     ------
     DataError
-        A picture is damaged, or the sink's format cannot hold it.
+        A picture is damaged and `on_bad` is None, all are, or the sink's format cannot hold one.
     """
-    for record in source:
-        sink.write(record)
+    written = 0
+    for index in range(len(source)):
+        try:
+            record = source[index]
+        except DataError as error:
+            if on_bad is None:
+                raise
+            on_bad(str(error))
+        else:
+            sink.write(record)
+            written += 1
         if advance is not None:
             advance()
-    return len(source)
+    if not written and len(source):
+        raise DataError(f"none of {counted(len(source), 'picture')} can be read; get the set again")
+    return written

@@ -200,6 +200,30 @@ def test_convert_stops_at_a_damaged_picture_and_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["faces"]
 
 
+def test_convert_leaves_damaged_pictures_out_where_it_is_asked_to(
+    run: Run, faces: Path, tmp_path: Path
+) -> None:
+    (faces / "003.png").write_bytes(png(3)[:-40])
+    out = tmp_path / "out.zip"
+    done = run("convert", faces, out, "--skip-bad")
+    assert done.code == 0
+    assert "left out: " in done.err
+    assert "003.png" in done.err
+    assert "4 pictures as zip\nleft out: 1 damaged picture" in done.out
+    made = open_source(out)
+    assert made.keys() == tuple(key for key in keys(faces) if key != "003")
+    assert made.labels() == (None, 4, None, None)
+
+
+def test_convert_does_not_make_a_set_of_no_pictures(run: Run, faces: Path, tmp_path: Path) -> None:
+    for path in faces.rglob("*.png"):
+        path.write_bytes(b"no picture")
+    done = run("convert", faces, tmp_path / "out.zip", "--skip-bad")
+    assert done.code == 3
+    assert "none of 5 pictures can be read" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["faces"]
+
+
 def test_show_draws_a_sheet(run: Run, faces: Path, tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     done = run("show", faces, "--out", out, "--count", "4", "--columns", "2", "--tile", "32")

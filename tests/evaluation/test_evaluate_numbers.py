@@ -264,8 +264,8 @@ def test_a_metric_that_refuses_the_sets_is_left_out_unless_asked_for(tmp_path: P
     real, fake = (write_set(tmp_path / side, pictures(0, 1)) for side in ("real", "fake"))
     report: Report = evaluate(real, fake, settings=QUIET)
     assert list(report.measured) == ["swd"]
-    assert "no two that follow each other" in report.skipped["ms-ssim"]
-    with pytest.raises(DataError, match="no two"):
+    assert "1 image; ms-ssim takes 2 or more" in report.skipped["ms-ssim"]
+    with pytest.raises(DataError, match="ms-ssim takes 2"):
         evaluate(real, fake, metrics=["ms-ssim"], settings=QUIET)
 
 
@@ -282,3 +282,20 @@ def test_names_that_are_no_metrics_are_refused(
 
 def test_every_number_has_a_metric() -> None:
     assert {kind.metric for kind in SCORES.values()} == set(METRICS)
+
+
+@pytest.mark.parametrize("metric", ["ms-ssim", *FEATURE_METRICS])
+@pytest.mark.usefixtures("small_inception")
+def test_fewer_pictures_than_a_metric_takes_are_told_before_the_work(
+    two_sets: tuple[Path, Path], metric: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fewest = METRICS[metric].fewest
+    report = evaluate(*two_sets, metrics=[metric], images=fewest, settings=QUIET)
+    assert set(report.measured) == {metric}
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("networks were opened")
+
+    monkeypatch.setattr("pgan_toolkit.evaluation.comparing.evaluating.open_tools", never)
+    with pytest.raises(DataError, match=f"{fewest - 1} images?; {metric} takes {fewest} or more"):
+        evaluate(*two_sets, metrics=[metric], images=fewest - 1, settings=QUIET)

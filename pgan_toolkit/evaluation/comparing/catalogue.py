@@ -8,6 +8,7 @@ from typing import Literal
 
 from pgan_toolkit.errors import UsageError
 from pgan_toolkit.evaluation.comparing.outcomes import Better, Score
+from pgan_toolkit.metrics.kid import FEWEST_KID_IMAGES
 from pgan_toolkit.metrics.result import Result
 
 __all__ = ["METRICS", "SCORES", "MetricKind", "metric_of", "nearest", "require_metric", "scores_of"]
@@ -25,6 +26,8 @@ class MetricKind:
         Side -> how many its published protocol takes; all of a side that is not named.
     least : Mapping of str to int
         Side -> how few its protocol can do with, where it names no number.
+    fewest : int
+        How few of each side it can be computed of at all, with its own defaults.
     by_default : bool
         Whether it is measured where no metrics are named.
     """
@@ -32,17 +35,32 @@ class MetricKind:
     needs: Literal["pixels", "inception", "digits"]
     images: Mapping[str, int]
     least: Mapping[str, int] = field(default_factory=dict)
+    fewest: int = 1
     sides: tuple[str, ...] = ("real", "fake")
     by_default: bool = True
 
 
 METRICS: Mapping[str, MetricKind] = {
     "swd": MetricKind(needs="pixels", images={"real": 16_384, "fake": 16_384}),
-    "ms-ssim": MetricKind(needs="pixels", images={"fake": 20_000}, sides=("fake",)),
-    "fid": MetricKind(needs="inception", images={"fake": 50_000}, least={"real": 2048}),
-    "kid": MetricKind(needs="inception", images={}, least={"real": 2000, "fake": 2000}),
-    "precision-recall": MetricKind(needs="inception", images={"real": 50_000, "fake": 50_000}),
-    "inception-score": MetricKind(needs="inception", images={"fake": 50_000}, sides=("fake",)),
+    "ms-ssim": MetricKind(needs="pixels", images={"fake": 20_000}, fewest=2, sides=("fake",)),
+    "fid": MetricKind(needs="inception", images={"fake": 50_000}, least={"real": 2048}, fewest=2),
+    "kid": MetricKind(
+        needs="inception",
+        images={},
+        least={"real": 2000, "fake": 2000},
+        fewest=FEWEST_KID_IMAGES,
+    ),
+    "precision-recall": MetricKind(
+        needs="inception",
+        images={"real": 50_000, "fake": 50_000},
+        fewest=6,  # density asks for five neighbours of each
+    ),
+    "inception-score": MetricKind(
+        needs="inception",
+        images={"fake": 50_000},
+        fewest=10,  # one a split
+        sides=("fake",),
+    ),
     "modes": MetricKind(
         needs="digits", images={"fake": 256_000}, sides=("fake",), by_default=False
     ),

@@ -31,7 +31,7 @@ from pgan_toolkit.evaluation.comparing.selecting import (
     Choice,
     choose_metrics,
     open_tools,
-    that_take_the_sizes,
+    that_take_the_sets,
 )
 from pgan_toolkit.evaluation.streams import ImageStream, StreamSettings
 from pgan_toolkit.imaging import pixel_library_versions
@@ -175,7 +175,7 @@ def evaluate(
     device = find_device(settings.device)
     choice = choose_metrics(metrics, judged=conditions.thresholds.metrics())
     parts = _open(real, fake, choice, images, settings)
-    choice, skipped = that_take_the_sizes(choice, parts.real, parts.fake)
+    choice, skipped = that_take_the_sets(choice, parts)
     _require_levels(conditions.thresholds, parts.real)
     tools, choice, without = open_tools(
         choice, weights=settings.weights, device=device, mode=settings.mode

@@ -8,9 +8,10 @@ import torch
 
 from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.evaluation.comparing.catalogue import METRICS, require_metric
+from pgan_toolkit.evaluation.comparing.parts import Parts
 from pgan_toolkit.evaluation.digits import bundled_classifier
 from pgan_toolkit.evaluation.extractors import INCEPTION, FeatureExtractor, open_extractor
-from pgan_toolkit.evaluation.protocol import naming, require_one_size
+from pgan_toolkit.evaluation.protocol import naming, require_one_size, require_several
 from pgan_toolkit.evaluation.streams import ImageStream
 from pgan_toolkit.evaluation.weight_files import WEIGHTS_VARIABLE, find_weights, public_file
 from pgan_toolkit.metrics.descriptors import swd_levels
@@ -18,7 +19,7 @@ from pgan_toolkit.metrics.modes import ChannelClassifier, check_digit_size
 from pgan_toolkit.metrics.structural_similarity import check_size
 from pgan_toolkit.progress import ProgressMode
 
-__all__ = ["Choice", "Tools", "choose_metrics", "open_tools", "that_take_the_sizes"]
+__all__ = ["Choice", "Tools", "choose_metrics", "open_tools", "that_take_the_sets"]
 
 _NO_WEIGHTS = "the weights of the Inception network are not at hand"
 _REMEDY = "name the metric, and they are downloaded (96 MB); or give --weights"
@@ -93,10 +94,8 @@ def choose_metrics(named: Sequence[str] | None, *, judged: Iterable[str] = ()) -
     return Choice(tuple(name for name in METRICS if name in named), frozenset(named))
 
 
-def that_take_the_sizes(
-    choice: Choice, real: ImageStream, fake: ImageStream
-) -> tuple[Choice, dict[str, str]]:
-    """Leave out metrics that cannot take the pictures' sizes, and say why.
+def that_take_the_sets(choice: Choice, parts: Parts) -> tuple[Choice, dict[str, str]]:
+    """Leave out metrics that cannot take so few pictures, or of such sizes, and say why.
 
     Raises
     ------
@@ -106,12 +105,19 @@ def that_take_the_sizes(
     skipped = {}
     for name in choice.metrics:
         try:
-            _check_sizes(name, real, fake)
+            _check_numbers(name, parts)
+            _check_sizes(name, parts.real, parts.fake)
         except DataError as error:
             if name in choice.required:
                 raise
             skipped[name] = str(error)
     return choice.without(skipped), skipped
+
+
+def _check_numbers(name: str, parts: Parts) -> None:
+    kind = METRICS[name]
+    for side in kind.sides:
+        require_several(parts.of(side, name), fewest=kind.fewest, why=f"{name} takes")
 
 
 def _check_sizes(name: str, real: ImageStream, fake: ImageStream) -> None:
