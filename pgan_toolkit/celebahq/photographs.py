@@ -16,7 +16,7 @@ from typing import Literal
 from pgan_toolkit.arrays import Landmarks
 from pgan_toolkit.celebahq.landmarks import LandmarkTable, read_landmarks
 from pgan_toolkit.celebahq.ledger import leads_outside
-from pgan_toolkit.errors import DataError
+from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.storage import PICTURE_EXTENSIONS, Place, RemotePath
 from pgan_toolkit.storage.folder import list_files
 
@@ -140,14 +140,16 @@ def find_photographs(src: Place, *, landmarks: LandmarkChoice = "annotations") -
 
     Raises
     ------
+    UsageError
+        There is no such folder.
     DataError
-        There is no such folder, no picture, no table, two pictures of one key, a folder that
+        There is no picture, no table, two pictures of one key, a folder that
         cannot be read, only CelebA's packed or aligned pictures, or a table that names none of
         the pictures.
     """
     if not src.is_dir():
-        got = "is a file" if src.exists() else "does not exist"
-        raise DataError(f"{src}: {got}; expected a folder of photographs")
+        got = "is a file" if src.exists() else "no such folder"
+        raise UsageError(f"{src}: {got}; expected a folder of photographs")
     folder = next((src / name for name in _PICTURE_FOLDERS if (src / name).is_dir()), src)
     pictures, notes = _list_pictures(folder)
     if not pictures:

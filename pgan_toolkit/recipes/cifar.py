@@ -1,5 +1,6 @@
 """CIFAR-10 from its published files, of the Python or of the binary version."""
 
+import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ _PLACES = (
     "cifar-10-batches-bin",
     "cifar-10-python.tar.gz",
     "cifar-10-binary.tar.gz",
+)
+_REMEDY = (
+    "name CIFAR-10's cifar-10-python.tar.gz or cifar-10-binary.tar.gz, or the folder "
+    "cifar-10-batches-py or -bin that they unpack to"
 )
 _MOST_BYTES_EACH = 64 * 2**20
 """A batch has 31 MB; written by Python 3, which some copies are, 46 MB."""
@@ -62,6 +67,8 @@ def _open(path: Path, order: Order) -> ArrayPictures:
     manifest = load_manifest("cifar10")
     place = _locate(path)
     checked = "nothing"
+    if place.is_file() and not tarfile.is_tarfile(place):
+        raise DataError(f"{place}: is no tar archive; {_REMEDY}")
     if order.verify and place.is_file():
         checked = check_files([place], manifest)
     files = _find_batches(place, order.split)
@@ -103,10 +110,7 @@ def _find_batches(place: Path, split: str) -> _Files:
             return _Files(names, bool(suffix), members, place)
         if len(missing) < len(names):
             raise DataError(f"{place}: {', '.join(missing)} missing; unpack CIFAR-10 again")
-    raise DataError(
-        f"{place}: holds no {_BATCHES[split][0]} of CIFAR-10; name its cifar-10-python.tar.gz or "
-        "cifar-10-binary.tar.gz, or the folder cifar-10-batches-py or -bin that they unpack to"
-    )
+    raise DataError(f"{place}: holds no {_BATCHES[split][0]} of CIFAR-10; {_REMEDY}")
 
 
 def _check_unpacked(files: _Files, manifest: Manifest) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from pgan_toolkit.celebahq.landmarks import COLUMNS
 from pgan_toolkit.celebahq.photographs import find_photographs, key_of
-from pgan_toolkit.errors import DataError
+from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.storage import PICTURE_EXTENSIONS
 
 NUMBERS = "1 2 30 2 15 15 3 30 29 30"
@@ -154,9 +154,9 @@ def test_files_that_are_no_pictures_are_counted(tmp_path):
 
 
 def test_a_source_that_is_none_is_refused(tmp_path):
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(UsageError, match="no such folder"):
         find_photographs(tmp_path / "none")
-    with pytest.raises(DataError, match="is a file"):
+    with pytest.raises(UsageError, match="is a file"):
         find_photographs(put(tmp_path, "a.jpg") / "a.jpg")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"empty; expected photographs: .*\.jpg"):

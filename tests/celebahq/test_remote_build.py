@@ -138,7 +138,7 @@ def test_the_photographs_of_a_url_are_found_as_those_of_a_folder(memory: str, fe
     assert str(remote.folder) == f"{memory}/wild/img_celeba"
     assert str(remote.table) == f"{memory}/wild/Anno/list_landmarks_celeba.txt"
     assert [p.problem is None for p in remote] == [p.problem is None for p in local]
-    with pytest.raises(DataError, match=r"memory://bucket/none: does not exist"):
+    with pytest.raises(UsageError, match=r"memory://bucket/none: no such folder"):
         find_photographs(RemotePath(f"{memory}/none"))
 
 

@@ -169,8 +169,6 @@ def _broken_source(name: str, folder: Path, good: bytes) -> Path:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("does not exist", "does not exist; expected a folder"),
-        ("is a file", "is a file; expected a folder"),
         ("empty", "the folder is empty; expected photographs"),
         ("packed", "7z x "),
         ("table is binary", "landmarks.txt: not text"),
@@ -189,12 +187,29 @@ def test_a_source_that_cannot_be_used_is_one_message_and_exit_code_3(
     assert [path.name for path in tmp_path.iterdir() if path.name != "src"] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("does not exist", "no such folder; expected a folder of photographs"),
+        ("is a file", "is a file; expected a folder of photographs"),
+    ],
+)
+def test_a_source_that_is_no_folder_is_a_mistake_of_the_command_line(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    src = _broken_source(name, tmp_path, b"")
+    done = build("--src", src, "--out", tmp_path / "hq")
+    assert (done.code, done.out) == (2, "")
+    assert f"{src}: {said}" in error_of(done)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "src"] == []
+
+
 def test_as_a_process_it_fails_with_one_message_and_no_traceback(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pgan_cli", "build-celebahq", "--src", "none", "--out", "hq"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert done.returncode == 3
+    assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "error: none: does not exist; expected a folder of photographs\n"
+    assert done.stderr == "error: none: no such folder; expected a folder of photographs\n"
 
 
 @pytest.mark.slow

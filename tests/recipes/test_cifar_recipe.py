@@ -89,6 +89,16 @@ def test_an_archive_of_another_name_or_size_is_refused(tmp_path: Path) -> None:
         CIFAR10.open(source.rename(tmp_path / "cifar-10-python.tar.gz"))
 
 
+@pytest.mark.parametrize("verify", [True, False])
+def test_what_is_no_archive_is_not_compared_with_one(tmp_path: Path, verify: bool) -> None:
+    np.savez(tmp_path / "x.npz", np.zeros(3))
+    with pytest.raises(
+        DataError, match=r"x\.npz: is no tar archive; name .*python\.tar\.gz"
+    ) as told:
+        CIFAR10.open(tmp_path / "x.npz", verify=verify)
+    assert "--no-verify" not in str(told.value)
+
+
 def test_of_unpacked_binary_files_the_number_is_compared(tmp_path: Path) -> None:
     _unpacked(tmp_path, "bin")
     with pytest.raises(CheckFailed, match="holds 15 pictures, expected the 50,000 published"):

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import UInt8
 
-from pgan_toolkit.errors import DataError
+from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.metrics.networks.digits import DIGIT_SIZE_PX
 from pgan_toolkit.storage.idx import read_idx
 from pgan_toolkit.wording import counted
@@ -54,9 +54,13 @@ def load_mnist(folder: Path, *, split: Split) -> Digits:
 
     Raises
     ------
+    UsageError
+        There is no such folder.
     DataError
         A file is missing, damaged or another one; images and labels do not belong together.
     """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; name that of MNIST's official files")
     images_path = _find(folder, f"{_PREFIXES[split]}-images-idx3-ubyte")
     labels_path = _find(folder, f"{_PREFIXES[split]}-labels-idx1-ubyte")
     images, labels = read_idx(images_path, ndim=3), read_idx(labels_path, ndim=1)
