@@ -48,7 +48,7 @@ _SIXTEEN_BIT_COLOURS = ("RGB;16B", "RGBA;16B", "LA;16B")  # in Pillow's words
 _STEPS = {"L;2": 85, "L;4": 17}
 """Of the grey levels that Pillow makes of 2 and 4 bits, by its names of these."""
 _ORIENTATION = 0x0112
-_BITS_PER_SAMPLE = 0x0102  # of TIFF
+_BITS_PER_SAMPLE, _PHOTOMETRIC = 0x0102, 0x0106  # of TIFF
 # By EXIF's orientation 2 to 8, what makes the picture upright; 1 is upright.
 _UPRIGHT = {
     2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
@@ -269,12 +269,15 @@ def _loaded(picture: PIL.Image.Image, data: bytes) -> tuple[PIL.Image.Image, int
         # Pillow turns a TIFF as it loads it, unless the tag has been taken out before.
         orientation = _take_orientation(picture)
         picture.load()
-        bits = getattr(picture, "tag_v2", {}).get(_BITS_PER_SAMPLE)
+        tags = getattr(picture, "tag_v2", {})
         if picture.size != picture.im.size:
             picture = picture.copy()  # height and width were exchanged beforehand, the pixels not
-        if bits == (12,):
-            # Pillow gives 0..4095 where it gives 0..65535 of other files of the same mode.
-            picture = PIL.Image.fromarray(_grey_levels(np.asarray(picture), most=4095))
+        twelve_bits = tags.get(_BITS_PER_SAMPLE) == (12,)
+        white_is_zero = tags.get(_PHOTOMETRIC) == 0
+        if picture.mode.startswith("I;16") and (twelve_bits or white_is_zero):
+            # Of 12 bits Pillow gives 0..4095, and it turns white and black of 8 bits alone.
+            grey = _grey_levels(np.asarray(picture), most=4095 if twelve_bits else 65535)
+            picture = PIL.Image.fromarray(255 - grey if white_is_zero else grey)
         return picture, orientation
     stored = _raw_mode(picture) if picture.format == "PNG" else ""
     picture.load()

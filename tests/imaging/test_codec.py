@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
+import tifffile
 
 from pgan_toolkit.errors import DataError
 from pgan_toolkit.imaging import decode_image, encode_jpeg, encode_png, image_size
@@ -217,6 +218,16 @@ def test_twelve_bits_are_turned_as_the_orientation_says() -> None:
     assert decode_image(data, name="a")[:, :, 0].tolist() == [[64, 0], [0, 128], [0, 255]]
     stored = decode_image(data, name="a", apply_orientation=False)[:, :, 0]
     assert stored.tolist() == [[0, 128, 255], [64, 0, 0]]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_grey_tiff_whose_zero_is_white_is_turned(dtype: type[np.unsignedinteger]) -> None:
+    most = np.iinfo(dtype).max
+    levels = np.array([[0, most // 255, most]], dtype)
+    for photometric, expected in (("miniswhite", [255, 254, 0]), ("minisblack", [0, 1, 255])):
+        file = io.BytesIO()
+        tifffile.imwrite(file, levels, photometric=photometric)
+        assert decode_image(file.getvalue(), name="a")[0, :, 0].tolist() == expected
 
 
 def test_floating_point_pixels_are_refused() -> None:

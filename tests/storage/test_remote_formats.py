@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -121,6 +122,25 @@ def test_a_sink_that_fails_leaves_nothing(memory: str) -> None:
     sink.write(Record("a", picture(8), None))
     sink.__exit__(RuntimeError, RuntimeError("stop"), None)
     assert not RemotePath(f"{memory}/set.zip").exists()
+
+
+@pytest.mark.parametrize("name", ["set", "set.zip"])
+def test_a_set_that_could_not_be_sent_is_kept_until_it_is(memory: str, name: str) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError("the quota is used up")
+
+    sink = open_sink(f"{memory}/{name}")
+    sink.write(Record("a", picture(8), None))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(fsspec.filesystem("memory")), "pipe_file", refused)
+        with pytest.raises(SetupError, match=rf"{memory}/{name}.*quota is used up") as told:
+            sink.close()
+    (kept,) = re.findall(r"kept as (.*): send it from there", str(told.value))
+    assert open_source(kept).keys() == ("a",)
+    with open_sink(f"{memory}/{name}") as sink:
+        sink.write(Record("b", picture(8), None))
+    assert open_source(f"{memory}/{name}").keys() == ("b",)
+    assert not Path(kept).parent.exists()
 
 
 def test_a_folder_that_is_half_sent_is_not_opened_and_is_replaced(

@@ -7,6 +7,7 @@ removed after the last: while it is there, the folder is not opened, and counts 
 
 import contextlib
 import hashlib
+import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from pgan_toolkit.caches import cache_folder
-from pgan_toolkit.errors import DataError, UsageError
+from pgan_toolkit.errors import DataError, PganError, UsageError
 from pgan_toolkit.storage.atomic import AtomicPath
 from pgan_toolkit.storage.keys import LABELS_FILE
 from pgan_toolkit.storage.remote.connections import filesystem
@@ -104,12 +105,23 @@ class RemoteTarget:
             The name was taken meanwhile and `overwrite` is false.
         SetupError
             The storage cannot be written to. Nothing of a file is then there.
+
+        What was made stays on this machine then, and the message says where.
         """
+        kept = self._local.path
         try:
             self._refuse_existing()
             upload(self.temporary, self.path)
-        finally:
+        except PganError as error:
+            self._local.commit()
+            raise type(error)(
+                f"{error}; what was to be sent is kept as {kept}: send it from there, or remove it"
+            ) from error
+        except BaseException:
             self.discard()
+            raise
+        self.discard()
+        _forget(kept)
 
     def discard(self) -> None:
         """Remove what was written on this machine."""
@@ -124,6 +136,14 @@ class RemoteTarget:
             raise UsageError(
                 f"{self.path}: exists already; choose another name, or replace it (--overwrite)"
             )
+
+
+def _forget(kept: Path) -> None:
+    """Remove what an earlier upload to the same place could not send."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
+    with contextlib.suppress(OSError):
+        kept.parent.rmdir()
 
 
 def upload(made: Path, path: RemotePath) -> None:
