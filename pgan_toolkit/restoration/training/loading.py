@@ -1,7 +1,7 @@
 """Minibatches, made ahead of time by threads."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -25,8 +25,13 @@ class Minibatch(NamedTuple):
     target: Tensor
 
 
-def minibatches(pairs: CropPairs, *, size: int, first: int, last: int) -> Iterator[Minibatch]:
-    """Yield the minibatches of steps first to last - 1; step i has pairs i size to (i + 1) size."""
+def minibatches(
+    pairs: CropPairs, *, size: int, first: int, last: int
+) -> Generator[Minibatch, None, None]:
+    """Yield the minibatches of steps first to last - 1; step i has pairs i size to (i + 1) size.
+
+    Who does not take all of them closes it, which ends the threads.
+    """
     with ThreadPoolExecutor(min(available_cores(), _MOST_THREADS)) as pool:
         waiting: deque[list[Future[Pair]]] = deque()
         try:

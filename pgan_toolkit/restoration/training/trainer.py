@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -142,12 +143,14 @@ class _Run:
         """Do the steps that are left."""
         settings = self._settings
         bar = Progress(settings.steps, label="training", unit="step", mode=mode, initial=done)
-        streams = [
-            minibatches(pairs, size=settings.minibatch_size, first=done, last=settings.steps)
-            for pairs in self._learnt
-        ]
-        batches = zip(*streams, strict=True)
-        with bar, self._log(done) as log, StopRequests() as stop:
+        with ExitStack() as opened, bar, self._log(done) as log, StopRequests() as stop:
+            streams = [
+                minibatches(pairs, size=settings.minibatch_size, first=done, last=settings.steps)
+                for pairs in self._learnt
+            ]
+            for stream in streams:  # their threads end with this, however it ends
+                opened.enter_context(closing(stream))
+            batches = zip(*streams, strict=True)
             while (together := self._next(batches, done)) is not None:
                 log.add(self._stage.step([*map(self._on_device, together)], index=done))
                 done += 1
