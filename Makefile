@@ -2,8 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-# As many processes as there are cores, up to four; the tests of a file stay together.
-PYTEST = $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+# As many processes as there are cores, up to four, of one thread each: more would wait for each
+# other in busy loops. The tests of a file stay together, in the order of their names: by number,
+# the one long test of the README would come last, and alone.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile \
+    --no-loadscope-reorder
 TYPES = build/types
 # Tests may pass over a None or an Any: they would fail on it when they run.
 TEST_TYPES = --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls \

@@ -17,13 +17,14 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 pytest_plugins = (
+    "child_processes",
     "small_networks",
     "evaluated_sets",
     "pretended_cuda",
     "remote_storage",
     "two_nodes",
 )
-"""Fixtures beside this file: the trainer's networks, sets, a GPU, an S3 server, a Ray cluster."""
+"""Fixtures beside this file: processes, networks, sets, a GPU, an S3 server, a Ray cluster."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from child_processes import Children
 
 from pgan_toolkit.celebahq import BuildSettings, Ledger, build_dataset
 from pgan_toolkit.errors import SetupError
@@ -52,13 +53,18 @@ def expected(
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("name", "workers"), [("hq", 1), ("hq", 2), ("hq.zip", 2)])
 def test_killed_again_and_again_it_ends_with_the_same_bytes(
-    samples: Path, tmp_path: Path, expected: dict[str, dict[str, bytes]], name: str, workers: int
+    samples: Path,
+    tmp_path: Path,
+    expected: dict[str, dict[str, bytes]],
+    name: str,
+    workers: int,
+    children: Children,
 ) -> None:
     out = tmp_path / name
     moments = random.Random(workers)
     kills = 0
     while kills < MOST_KILLS:
-        process = subprocess.Popen(_command(samples, out, workers), start_new_session=True)
+        process = children.start(_command(samples, out, workers), start_new_session=True)
         try:
             # From before the first photograph to after several, whatever the machine's speed.
             process.wait(timeout=0.4 * 1.3**kills + moments.uniform(0, 0.3))
@@ -77,8 +83,10 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(
 
 
 @pytest.mark.slow
-def test_workers_end_when_their_parent_is_killed(samples: Path, tmp_path: Path) -> None:
-    process = subprocess.Popen(_command(samples, tmp_path / "hq", 2), start_new_session=True)
+def test_workers_end_when_their_parent_is_killed(
+    samples: Path, tmp_path: Path, children: Children
+) -> None:
+    process = children.start(_command(samples, tmp_path / "hq", 2), start_new_session=True)
     time.sleep(2.0)
     process.kill()
     process.wait()
@@ -111,10 +119,10 @@ def heeded_interrupts() -> Iterator[None]:
 @pytest.mark.usefixtures("heeded_interrupts")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_says_so_exits_130_and_keeps_what_was_done(
-    samples: Path, tmp_path: Path, number: signal.Signals
+    samples: Path, tmp_path: Path, number: signal.Signals, children: Children
 ) -> None:
     out = tmp_path / "hq"
-    process = subprocess.Popen(
+    process = children.start(
         _command(samples, out, 1), stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     ledger = tmp_path / "hq.build" / "ledger.sqlite"

@@ -5,10 +5,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from child_processes import Children
 from two_nodes import TwoNodes
 
 from pgan_toolkit.celebahq import BuildSettings, Ledger, build_dataset
@@ -46,9 +46,9 @@ def local(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 class _Running:
     """The command at work on the cluster."""
 
-    def __init__(self, samples: Path, out: Path, cluster: TwoNodes) -> None:
+    def __init__(self, samples: Path, out: Path, cluster: TwoNodes, children: Children) -> None:
         self.out, self._ledger = out, out.with_name(f"{out.name}.build") / "ledger.sqlite"
-        self.process = subprocess.Popen(
+        self.process = children.start(
             [
                 sys.executable, "-m", "pgan_cli", "build-celebahq", "--src", str(samples),
                 "--out", str(out), "--count", str(COUNT), "--size", str(SIZE),
@@ -80,13 +80,8 @@ class _Running:
 
 
 @pytest.fixture
-def running(samples: Path, tmp_path: Path, two_nodes: TwoNodes) -> Iterator[_Running]:
-    started = _Running(samples, tmp_path / "hq", two_nodes)
-    yield started
-    started.process.kill()
-    started.process.wait()
-    if started.process.stderr is not None:
-        started.process.stderr.close()
+def running(samples: Path, tmp_path: Path, two_nodes: TwoNodes, children: Children) -> _Running:
+    return _Running(samples, tmp_path / "hq", two_nodes, children)
 
 
 @pytest.mark.parametrize("workers", [2, 3])
@@ -133,14 +128,14 @@ def test_a_node_killed_in_the_middle_changes_nothing(
 
 
 def test_a_driver_killed_and_started_again_ends_the_same(
-    running: _Running, samples: Path, two_nodes: TwoNodes, local: Path
+    running: _Running, samples: Path, two_nodes: TwoNodes, local: Path, children: Children
 ) -> None:
     running.wait_for_rows(3)
     os.kill(running.process.pid, signal.SIGKILL)
     running.process.communicate()
     assert not running.out.exists()
     before = set(_rows(running.out))
-    again = _Running(samples, running.out, two_nodes)
+    again = _Running(samples, running.out, two_nodes, children)
     assert again.end() == ""
     assert before <= set(_rows(running.out))
     assert _bytes(running.out) == _bytes(local)

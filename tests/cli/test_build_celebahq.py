@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from child_processes import Children
 from command_line import Outcome, run_main
 
 from pgan_toolkit.celebahq import Ledger
@@ -245,12 +246,14 @@ def _workers(parent: int) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
-def test_a_worker_that_is_killed_costs_no_photograph(samples: Path, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_costs_no_photograph(
+    samples: Path, tmp_path: Path, children: Children
+) -> None:
     words = ["--src", str(samples), "--count", "10", "--size", "512", "--quiet"]
     words += ["--restorer", "lanczos"]
     assert run_main("build-celebahq", *words, "--out", tmp_path / "expected").code == 0
     command = [sys.executable, "-m", "pgan_cli", "build-celebahq", *words, "--workers", "2"]
-    process = subprocess.Popen([*command, "--out", str(tmp_path / "hq")])
+    process = children.start([*command, "--out", str(tmp_path / "hq")])
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and _scored(tmp_path / "hq") < 3:
         time.sleep(0.02)

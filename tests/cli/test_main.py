@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
+from child_processes import Children
 from command_line import Outcome, run_main
 from pgan_cli.main import cli
 from pgan_cli.options import FORMAT_NAMES
@@ -178,15 +179,15 @@ def test_an_unexpected_error_is_one_line_that_says_how_to_see_more(
     assert done.err.splitlines()[-1].startswith("error: internal error: ZeroDivisionError")
 
 
-def _process(*words: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+def _process(children: Children, *words: str) -> subprocess.Popen[bytes]:
+    return children.start(
         [sys.executable, "-m", "pgan_cli", *words],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
 
 
-def test_a_reader_that_has_gone_is_no_error_to_tell() -> None:
-    process = _process("doctor", "--help")
+def test_a_reader_that_has_gone_is_no_error_to_tell(children: Children) -> None:
+    process = _process(children, "doctor", "--help")
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
@@ -194,10 +195,10 @@ def test_a_reader_that_has_gone_is_no_error_to_tell() -> None:
     assert process.wait(timeout=30) == 130
 
 
-def test_both_streams_can_be_gone(samples: Path, tmp_path: Path) -> None:
+def test_both_streams_can_be_gone(samples: Path, tmp_path: Path, children: Children) -> None:
     process = _process(
-        "build-celebahq", "--src", str(samples), "--out", str(tmp_path / "hq"), "--size", "64",
-        "--workers", "1", "--restorer", "lanczos",
+        children, "build-celebahq", "--src", str(samples), "--out", str(tmp_path / "hq"),
+        "--size", "64", "--workers", "1", "--restorer", "lanczos",
     )  # fmt: skip
     process.stdout.close()
     process.stderr.close()
@@ -232,11 +233,12 @@ def test_ctrl_c_within_a_string_that_python_executes_ends_with_130(tmp_path: Pat
     assert (done.returncode, done.stderr) == (130, b"error: interrupted\n")
 
 
-def test_ctrl_c_ends_a_process_with_130_and_no_traceback(samples: Path, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_process_with_130_and_no_traceback(
+    samples: Path, tmp_path: Path, children: Children
+) -> None:
     process = _process(
-        "build-celebahq", "--src", str(samples), "--out", str(tmp_path / "hq"),
-        "--restorer", "lanczos",
-        "--size", "1024", "--workers", "1",
+        children, "build-celebahq", "--src", str(samples), "--out", str(tmp_path / "hq"),
+        "--restorer", "lanczos", "--size", "1024", "--workers", "1",
     )  # fmt: skip
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and not (tmp_path / "hq.build" / "ledger.sqlite").exists():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import engine_work as jobs
 import pytest
+from child_processes import Children
 
 from pgan_toolkit import environment
 from pgan_toolkit.engines import available_cores, ordered_map
@@ -201,10 +202,12 @@ if __name__ == "__main__":
 """
 
 
-def test_ctrl_c_while_workers_import_is_told_by_the_parent_alone(tmp_path: Path) -> None:
+def test_ctrl_c_while_workers_import_is_told_by_the_parent_alone(
+    tmp_path: Path, children: Children
+) -> None:
     (tmp_path / "slow_work.py").write_text("import time; time.sleep(1)\nfrom engine_work import *")
     (tmp_path / "mine.py").write_text(INTERRUPTED_AT_THE_START)
-    with subprocess.Popen(
+    with children.start(
         [sys.executable, str(tmp_path / "mine.py")],
         env={**os.environ, "PYTHONPATH": f"{Path(__file__).parent}:{tmp_path}"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import re
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from child_processes import Children
 from safetensors.torch import save_file
 
 from pgan_toolkit.caches import CACHE_VARIABLE, cache_folder
@@ -263,14 +263,16 @@ def test_a_cache_that_cannot_be_made(
 
 
 @pytest.mark.slow
-def test_two_processes_download_once(file: PublicFile, server: Server, cache: Path) -> None:
+def test_two_processes_download_once(
+    file: PublicFile, server: Server, cache: Path, children: Children
+) -> None:
     wanted = (file.url, str(cache / file.name), file.size_bytes, file.sha256)
     code = (
         "import pathlib; from pgan_toolkit.evaluation.downloads import Download, fetch; "
         f"url, path, size, digest = {wanted!r}; "
         "fetch(Download(url, pathlib.Path(path), size, digest), remedy='', progress='quiet')"
     )
-    running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    running = [children.start([sys.executable, "-c", code]) for _ in range(2)]
     assert [process.wait(timeout=60) for process in running] == [0, 0]
     assert (cache / file.name).read_bytes() == CONTENT
     assert server.requests == [None]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from child_processes import Children
 from safetensors.torch import save
 from torch import nn
 
@@ -287,9 +288,11 @@ while True:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("delay_s", [0.0, 0.002, 0.004, 0.007, 0.011, 0.016])
-def test_killed_while_it_saves_the_last_one_is_whole(tmp_path: Path, delay_s: float) -> None:
+def test_killed_while_it_saves_the_last_one_is_whole(
+    tmp_path: Path, delay_s: float, children: Children
+) -> None:
     path = tmp_path / "a.safetensors"
-    process = subprocess.Popen(
+    process = children.start(
         [sys.executable, "-c", SAVER, str(path)], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None

@@ -3,13 +3,13 @@
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from child_processes import Children
 from remote_storage import SECRET, Faults
 from stored_sets import picture, records
 
@@ -219,7 +219,7 @@ uploads.upload(Path(sys.argv[1]), RemotePath(sys.argv[2]))
 
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_an_upload_that_is_killed_shows_nothing_under_the_final_name(
-    s3: Faults, bucket: str, tmp_path: Path, what: str
+    s3: Faults, bucket: str, tmp_path: Path, what: str, children: Children
 ) -> None:
     if what == "file":
         made = _large(tmp_path / "large")
@@ -228,7 +228,7 @@ def test_an_upload_that_is_killed_shows_nothing_under_the_final_name(
         made = tmp_path / "set"
         _written(str(made), "folder", 9)
         s3.add("hold", count=100, method="PUT", path="07.png")
-    child = subprocess.Popen([sys.executable, "-c", KILLED, str(made), f"{bucket}/out"])
+    child = children.start([sys.executable, "-c", KILLED, str(made), f"{bucket}/out"])
     deadline = time.monotonic() + 60
     while s3.waiting[0][2] == [100] and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from child_processes import Children
 from square_sets import reals_of, write_squares
 
 import reference_trainer.reals.cache as cache_module
@@ -133,10 +134,10 @@ RealImages(source, settings=DataSettings(resolution=16), seed=0, cache=Path(sys.
 """
 
 
-def test_a_kill_halfway_leaves_nothing_half_written(tmp_path: Path) -> None:
+def test_a_kill_halfway_leaves_nothing_half_written(tmp_path: Path, children: Children) -> None:
     images = write_squares(tmp_path / "set")
     cache = tmp_path / "cache"
-    with subprocess.Popen(
+    with children.start(
         [sys.executable, "-c", KILLED, str(tmp_path / "set"), str(cache)],
         stdout=subprocess.PIPE,
     ) as process:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from child_processes import Children
 
 from pgan_toolkit import __version__
 from pgan_toolkit.errors import DataError, SetupError, UsageError
@@ -109,13 +110,13 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
         begin_run(folder, SETTINGS, data=DATA, device=CPU)
 
 
-def test_another_process_keeps_this_one_out(tmp_path: Path) -> None:
+def test_another_process_keeps_this_one_out(tmp_path: Path, children: Children) -> None:
     folder = _begun(tmp_path / "run")
     code = (
         "import fcntl, os, sys; handle = os.open(sys.argv[1], os.O_RDWR)\n"
         "fcntl.flock(handle, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
     )
-    other = subprocess.Popen(
+    other = children.start(
         [sys.executable, "-S", "-c", code, str(folder.lock)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -252,9 +253,11 @@ with folder.held():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wait", [1, 2, 4, 7])
-def test_killed_again_and_again_a_run_always_has_its_last_state(tmp_path: Path, wait: int) -> None:
+def test_killed_again_and_again_a_run_always_has_its_last_state(
+    tmp_path: Path, wait: int, children: Children
+) -> None:
     folder = _begun(tmp_path / "run")
-    process = subprocess.Popen(
+    process = children.start(
         [sys.executable, "-c", SAVER, str(folder.path)], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None

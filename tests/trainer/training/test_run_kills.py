@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from child_processes import Children
 from tiny_trainings import (
     CHANGES,
     QUIET,
@@ -22,6 +24,8 @@ from tiny_trainings import (
 
 from reference_trainer.runs import RunFolder, newest_checkpoint, read_saved
 from reference_trainer.training import resume_training
+
+Start = Callable[..., "subprocess.Popen[str]"]
 
 RUNS = {
     "wgan-gp": ("smoke", ["metrics_kimg=0.12", "metrics_images=8"]),
@@ -100,12 +104,16 @@ def resume(out: Path) -> list[str]:
     return ["train", "--resume", str(out), "--device", "cpu", "--no-cache", "--quiet"]
 
 
-def start(arguments: list[str], *, patch: str = "") -> subprocess.Popen[str]:
-    program = ["-c", KILLED.format(patch=patch)] if patch else ["-m", "pgan_cli"]
-    return subprocess.Popen(
-        [sys.executable, *program, *arguments], env=environment(),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+@pytest.fixture
+def start(children: Children) -> Start:
+    def start(arguments: list[str], *, patch: str = "") -> subprocess.Popen[str]:
+        program = ["-c", KILLED.format(patch=patch)] if patch else ["-m", "pgan_cli"]
+        return children.start(
+            [sys.executable, *program, *arguments], env=environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    return start
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -116,7 +124,7 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 def wait_for_checkpoint(run: RunFolder, process: subprocess.Popen[str]) -> None:
     before = newest_checkpoint(run)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while newest_checkpoint(run) == before and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -138,7 +146,7 @@ def whole(name: str, place: Path) -> RunFolder:
 
 
 @pytest.mark.slow
-def test_a_kill_amid_a_fade_changes_nothing(place: Path, tmp_path: Path) -> None:
+def test_a_kill_amid_a_fade_changes_nothing(place: Path, tmp_path: Path, start: Start) -> None:
     """The first process is killed in its 7th step; the second is this one."""
     process = start(command("wgan-gp", place, tmp_path / "run"), patch=AT_STEP.format(number=6))
     assert end(process) == (-signal.SIGKILL, "")
@@ -159,7 +167,9 @@ MOMENTS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_at_any_moment_and_resumed(moment: str, place: Path, tmp_path: Path) -> None:
+def test_killed_at_any_moment_and_resumed(
+    moment: str, place: Path, tmp_path: Path, start: Start
+) -> None:
     name, patch = MOMENTS[moment]
     assert end(start(command(name, place, tmp_path / "run"), patch=patch))[0] == -signal.SIGKILL
     assert end(start(resume(tmp_path / "run"))) == (0, "")
@@ -167,7 +177,7 @@ def test_killed_at_any_moment_and_resumed(moment: str, place: Path, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_killed_again_and_again_by_the_clock(place: Path, tmp_path: Path) -> None:
+def test_killed_again_and_again_by_the_clock(place: Path, tmp_path: Path, start: Start) -> None:
     process = start(command("five-steps", place, tmp_path / "run"))
     for pause_s in (0.3, 0.6, 0.9):
         wait_for_checkpoint(RunFolder(tmp_path / "run"), process)
@@ -182,7 +192,7 @@ def test_killed_again_and_again_by_the_clock(place: Path, tmp_path: Path) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_and_exits_with_130(
-    number: signal.Signals, place: Path, tmp_path: Path
+    number: signal.Signals, place: Path, tmp_path: Path, start: Start
 ) -> None:
     run = RunFolder(tmp_path / "run")
     process = start(command("five-steps", place, run.path))
@@ -201,7 +211,7 @@ def test_a_signal_saves_and_exits_with_130(
 
 
 @pytest.mark.slow
-def test_a_second_run_in_the_folder_is_refused(place: Path, tmp_path: Path) -> None:
+def test_a_second_run_in_the_folder_is_refused(place: Path, tmp_path: Path, start: Start) -> None:
     run = RunFolder(tmp_path / "run")
     process = start(command("five-steps", place, run.path))
     wait_for_checkpoint(run, process)

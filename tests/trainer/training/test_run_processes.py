@@ -6,10 +6,12 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from child_processes import Children
 from safetensors.torch import load_file
 from tiny_trainings import QUIET, rows, tiny_settings, trained, words, write_reals
 
@@ -27,22 +29,29 @@ CHANGES = (
 )  # fmt: skip
 
 
+Torchrun = Callable[..., "subprocess.Popen[str]"]
+
+
 @pytest.fixture(scope="module")
 def reals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_reals(tmp_path_factory.mktemp("data") / "reals")
 
 
-def torchrun(*arguments: object) -> subprocess.Popen[str]:
-    program = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
-    return subprocess.Popen(
-        [sys.executable, *program, "-m", "pgan_cli", "train", *map(str, arguments),
-         "--device", "cpu", "--no-cache"],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+@pytest.fixture
+def torchrun(children: Children) -> Torchrun:
+    def torchrun(*arguments: object) -> subprocess.Popen[str]:
+        program = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+        return children.start(
+            [sys.executable, *program, "-m", "pgan_cli", "train", *map(str, arguments),
+             "--device", "cpu", "--no-cache"],
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+    return torchrun
 
 
-def test_two_processes_do_what_one_does(reals: Path, tmp_path: Path) -> None:
+def test_two_processes_do_what_one_does(reals: Path, tmp_path: Path, torchrun: Torchrun) -> None:
     run = RunFolder(tmp_path / "two")
     process = torchrun(
         "--preset", "smoke", "--data", reals, "--out", run.path, *words(CHANGES)
@@ -66,7 +75,7 @@ def test_two_processes_do_what_one_does(reals: Path, tmp_path: Path) -> None:
 
 
 def test_they_stop_together_and_one_goes_on(
-    reals: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    reals: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], torchrun: Torchrun
 ) -> None:
     run = RunFolder(tmp_path / "run")
     process = torchrun(
@@ -97,7 +106,9 @@ def test_they_stop_together_and_one_goes_on(
     assert (end.steps, end.world_size) == (state.steps + 20, 2)
 
 
-def test_two_stop_at_a_loss_that_is_no_number(reals: Path, tmp_path: Path) -> None:
+def test_two_stop_at_a_loss_that_is_no_number(
+    reals: Path, tmp_path: Path, torchrun: Torchrun
+) -> None:
     run = RunFolder(tmp_path / "run")
     process = torchrun(
         "--preset", "smoke", "--data", reals, "--out", run.path, *words(CHANGES),
@@ -136,7 +147,7 @@ main()
 
 @pytest.mark.parametrize(("rank", "step"), [(1, 13), (0, 17)])
 def test_a_picture_that_one_of_them_cannot_read_leaves_a_saved_run(
-    rank: int, step: int, reals: Path, tmp_path: Path
+    rank: int, step: int, reals: Path, tmp_path: Path, children: Children
 ) -> None:
     """Step 13 is heard of at the 20th; step 17 too, at the end of the run."""
     run = RunFolder(tmp_path / "run")
@@ -149,7 +160,7 @@ def test_a_picture_that_one_of_them_cannot_read_leaves_a_saved_run(
     shared = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
                            "OMP_NUM_THREADS": "1"}  # fmt: skip
     processes = [
-        subprocess.Popen(
+        children.start(
             [sys.executable, "-c", code, *words_of_run],
             env=shared | {"RANK": str(own), "LOCAL_RANK": str(own)},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

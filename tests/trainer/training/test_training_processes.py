@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from child_processes import Children
 from small_runs import small_settings, small_step
 from tiny_trainings import QUIET, tiny_settings, write_reals
 from training_worker import CASES, run_case
@@ -28,15 +29,15 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def results(tmp_path_factory: pytest.TempPathFactory, module_children: Children) -> Path:
     """The folder to which two processes wrote what they had; the second died in the end."""
     folder = tmp_path_factory.mktemp("two")
-    done = run_two(folder)
+    done = run_two(folder, module_children)
     assert [process.returncode for process in done] == [0, 9], done[0].stdout + done[1].stdout
     return folder
 
 
-def run_two(folder: Path) -> list[subprocess.CompletedProcess[str]]:
+def run_two(folder: Path, children: Children) -> list[subprocess.CompletedProcess[str]]:
     shared = os.environ | {
         "WORLD_SIZE": "2",
         "MASTER_ADDR": "127.0.0.1",
@@ -44,7 +45,7 @@ def run_two(folder: Path) -> list[subprocess.CompletedProcess[str]]:
         "OMP_NUM_THREADS": "1",
     }
     processes = [
-        subprocess.Popen(
+        children.start(
             [sys.executable, str(HERE / "training_worker.py"), str(folder)],
             env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
