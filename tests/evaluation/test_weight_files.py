@@ -7,13 +7,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from child_processes import Children
+from file_server import CONTENT, Handler, Server
 from safetensors.torch import save_file
 
 from pgan_toolkit.caches import CACHE_VARIABLE, cache_folder
@@ -29,46 +29,7 @@ from pgan_toolkit.evaluation.weight_files import (
 )
 from pgan_toolkit.storage import lock_file
 
-CONTENT = bytes(range(256)) * 9_000  # 2.3 MB: more than one piece
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
-
-
-class Server(ThreadingHTTPServer):
-    """A file server on the loopback, that can be told to fail."""
-
-    content = CONTENT
-    status = 200
-    ranges = True  # whether it knows them
-    breaks_after: int | None = None  # bytes, once
-    length: str | None = None  # what it says of it, in place of the truth
-    requests: list[str | None]
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def log_message(self, *_: object) -> None: ...
-
-    def do_GET(self) -> None:
-        server, wanted = self.server, self.headers.get("Range")
-        server.requests.append(wanted)
-        if server.status != 200:
-            self.send_error(server.status)
-            return
-        start = int(re.sub(r"\D", "", wanted)) if wanted and server.ranges else 0
-        if start >= len(server.content):
-            self.send_error(416)
-            return
-        body = server.content[start:]
-        self.send_response(206 if start else 200)
-        if start:
-            last = len(server.content) - 1
-            self.send_header("Content-Range", f"bytes {start}-{last}/{last + 1}")
-        self.send_header("Content-Length", server.length or str(len(body)))
-        self.end_headers()
-        if server.breaks_after is not None:
-            body, server.breaks_after = body[: server.breaks_after], None
-        self.wfile.write(body)
 
 
 @pytest.fixture(autouse=True)
