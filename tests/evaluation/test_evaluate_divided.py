@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from evaluated_sets import COUNT, pictures, write_set
 from two_nodes import TwoNodes
 
@@ -48,6 +49,19 @@ def test_a_cluster_of_two_nodes_gives_the_same(
 ) -> None:
     with open_engine("ray", address=two_nodes.address, workers=0) as engine:
         _require_the_same(two_sets, engine, metrics=METRICS)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_any_number_of_threads_gives_the_same(two_sets: tuple[Path, Path], threads: int) -> None:
+    before = torch.get_num_threads()
+    one = _numbers(_evaluate(two_sets, None, metrics=METRICS))
+    torch.set_num_threads(threads)
+    try:
+        assert _numbers(_evaluate(two_sets, LocalEngine(2), metrics=METRICS)) == one
+        assert _numbers(_evaluate(two_sets, None, metrics=METRICS)) == one
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_what_workers_read_of_the_real_side_is_cached(
