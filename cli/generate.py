@@ -9,7 +9,7 @@ from pgan_cli.options import FORMAT_NAMES, device_option, quiet_option
 from pgan_cli.terminal import echo
 
 from pgan_toolkit.errors import UsageError
-from pgan_toolkit.progress import Progress
+from pgan_toolkit.progress import Progress, ProgressMode
 
 if TYPE_CHECKING:
     from pgan_toolkit.storage import FormatName
@@ -76,7 +76,7 @@ def generate(  # noqa: PLR0913 - one argument an option
     generator, at the run's final resolution: pixels are replicated while it still grows.
     """
     _check(images, seeds, grid, seed=seed, format_name=format_name)
-    from reference_trainer.sampling import open_sampler, parse_grid, parse_seeds
+    from reference_trainer.sampling import parse_grid, parse_seeds
 
     columns, rows = (0, 0) if grid is None else parse_grid(grid)
     first = seed or 0
@@ -87,23 +87,11 @@ def generate(  # noqa: PLR0913 - one argument an option
         raise UsageError(f"--grid {grid}: {columns * rows} pictures, and --seeds has {len(chosen)}")
     if grid is not None and out.suffix.lower() != ".png":
         raise UsageError(f"{out}: the grid is a PNG file; give it the extension .png")
-    sampler = open_sampler(run, checkpoint=checkpoint, device=device)
-    sampler.info.check_label(label)
-    with Progress(
-        len(chosen), label="drawing", unit="picture", mode="quiet" if quiet else "auto"
-    ) as bar:
-        if grid is None:
-            _write_set(
-                sampler, chosen, out, label=label, format_name=format_name, overwrite=overwrite,
-                bar=bar,
-            )  # fmt: skip
-        else:
-            _write_grid(
-                sampler, chosen, out, columns=columns, label=label, overwrite=overwrite, bar=bar
-            )
-    if not quiet:
-        size = sampler.info.resolution
-        echo(f"{out}: {len(chosen):,} pictures of {size}x{size} from {sampler.info.name}")
+    drawing = _Drawing(run, checkpoint, device=device, seeds=chosen, label=label, quiet=quiet)
+    if grid is None:
+        _write_set(drawing, out, format_name=format_name, overwrite=overwrite)
+    else:
+        _write_grid(drawing, out, columns=columns, overwrite=overwrite)
 
 
 def _check(
@@ -131,39 +119,66 @@ def _check(
         raise UsageError(f"--format {format_name}: the grid is a PNG file; leave it out")
 
 
+class _Drawing:
+    """What is to be drawn. The run is opened when the place for it has been taken."""
+
+    def __init__(
+        self,
+        run: Path,
+        checkpoint: Path | None,
+        *,
+        device: str,
+        seeds: Sequence[int],
+        label: int | None,
+        quiet: bool,
+    ) -> None:
+        self._run, self._checkpoint, self._device = run, checkpoint, device
+        self.seeds, self.label, self._quiet = seeds, label, quiet
+
+    def open(self) -> "Sampler":
+        from reference_trainer.sampling import open_sampler
+
+        sampler = open_sampler(self._run, checkpoint=self._checkpoint, device=self._device)
+        sampler.info.check_label(self.label)
+        return sampler
+
+    def progress(self) -> Progress:
+        mode: ProgressMode = "quiet" if self._quiet else "auto"
+        return Progress(len(self.seeds), label="drawing", unit="picture", mode=mode)
+
+    def tell(self, sampler: "Sampler", out: Path) -> None:
+        if not self._quiet:
+            size = sampler.info.resolution
+            echo(f"{out}: {len(self.seeds):,} pictures of {size}x{size} from {sampler.info.name}")
+
+
 def _write_set(
-    sampler: "Sampler",
-    seeds: Sequence[int],
-    out: Path,
-    *,
-    label: int | None,
-    format_name: "FormatName | None",
-    overwrite: bool,
-    bar: Progress,
+    drawing: _Drawing, out: Path, *, format_name: "FormatName | None", overwrite: bool
 ) -> None:
     from pgan_toolkit.storage import guess_format, open_sink
     from reference_trainer.sampling import write_pictures
 
     chosen = guess_format(out) if format_name is None else format_name
+    files = chosen in {"folder", "zip"}
     with open_sink(out, format=chosen, overwrite=overwrite) as sink:
-        files = chosen in {"folder", "zip"}
-        write_pictures(sampler, seeds, sink, files=files, label=label, advance=bar.advance)
+        sampler = drawing.open()
+        with drawing.progress() as bar:
+            write_pictures(
+                sampler, drawing.seeds, sink, files=files, label=drawing.label, advance=bar.advance
+            )
+    drawing.tell(sampler, out)
 
 
-def _write_grid(
-    sampler: "Sampler",
-    seeds: Sequence[int],
-    out: Path,
-    *,
-    columns: int,
-    label: int | None,
-    overwrite: bool,
-    bar: Progress,
-) -> None:
+def _write_grid(drawing: _Drawing, out: Path, *, columns: int, overwrite: bool) -> None:
     from pgan_toolkit.imaging import encode_png
     from pgan_toolkit.storage import AtomicPath
     from reference_trainer.sampling import draw_grid
 
     with AtomicPath(out, overwrite=overwrite) as temporary:
-        picture = draw_grid(sampler, seeds, columns=columns, label=label, advance=bar.advance)
+        sampler = drawing.open()
+        with drawing.progress() as bar:
+            picture = draw_grid(
+                sampler, drawing.seeds, columns=columns, label=drawing.label, advance=bar.advance
+            )
         temporary.write_bytes(encode_png(picture))
+    drawing.tell(sampler, out)

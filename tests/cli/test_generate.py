@@ -141,6 +141,18 @@ def test_what_exists_is_replaced_only_when_told(run: Path, tmp_path: Path) -> No
     assert len(open_source(out)) == 2
 
 
+@pytest.mark.parametrize(("option", "name"), [("--images", "a.zip"), ("--grid", "a.png")])
+def test_what_exists_is_told_before_the_run_is_opened(
+    tmp_path: Path, option: str, name: str
+) -> None:
+    (tmp_path / name).write_bytes(b"mine")
+    count = "2x1" if option == "--grid" else "2"
+    done = run_main("generate", tmp_path / "gone", option, count, "--out", tmp_path / name)
+    assert done.code == 2
+    assert f"{name}: exists already" in done.err
+    assert (tmp_path / name).read_bytes() == b"mine"
+
+
 def test_folders_that_are_no_runs_are_told(tmp_path: Path) -> None:
     for folder in (tmp_path / "gone", tmp_path):
         done = run_main("generate", folder, "--images", 1, "--out", tmp_path / "fake")
