@@ -1,6 +1,7 @@
 """Where the time of a step goes."""
 
 import itertools
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -79,6 +80,8 @@ def profile_steps(settings: RunSettings, *, data: Place, steps: int, options: Ru
             source.waited_s = 0.0
             seconds = _run(step, phase, source, steps=steps, device=world.device)
             waited_s = source.waited_s
+            # Or the tracer writes lines of its own to the terminal.
+            os.environ.setdefault("KINETO_LOG_LEVEL", "99")
             with profile(activities=_activities(world.device)) as trace:
                 _run(step, phase, source, steps=steps, device=world.device)
     shown = steps * phase.minibatch_size * settings.optimization.discriminator_steps

@@ -123,7 +123,9 @@ def test_a_dry_run_of_networks_that_nothing_could_hold() -> None:
     assert re.search(r"^G: 25,600,0[0-9,]* parameters$", done.out, re.MULTILINE)
 
 
-def test_a_profile_says_where_a_step_goes(reals: Path, tmp_path: Path) -> None:
+def test_a_profile_says_where_a_step_goes(
+    reals: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     done = train(
         "--preset", "smoke", "--data", reals, "--device", "cpu", "--profile", "2", "--quiet"
     )
@@ -135,6 +137,7 @@ def test_a_profile_says_where_a_step_goes(reals: Path, tmp_path: Path) -> None:
     assert {"G", "gradient penalty", "fakes for D", "Adam"} < {name for _, name in shares}
     assert sum(float(share) for share, _ in shares) == pytest.approx(100, abs=1)
     assert "aten::" in done.out
+    assert capfd.readouterr() == ("", "")  # nor does the tracer speak past Python
     assert list(tmp_path.iterdir()) == []
 
 
