@@ -121,11 +121,11 @@ def test_the_next_pictures_are_decoded_while_a_batch_is_computed_with() -> None:
     decoded_ahead = []
 
     class Waiting:
-        """Computes until the whole next batch is decoded, or for ten seconds."""
+        """Computes until the whole next batch is decoded, or for a minute."""
 
         def update(self, images: object, *, first: int | None = None) -> None:
             wanted = min((first or 0) + 2 * 8, COUNT)
-            end = time.monotonic() + 10
+            end = time.monotonic() + 60
             while len(source.read) < wanted and time.monotonic() < end:
                 time.sleep(0.01)
             decoded_ahead.append(len(source.read) >= wanted)

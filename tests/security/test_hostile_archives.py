@@ -2,7 +2,6 @@
 
 import os
 import tarfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,13 +127,12 @@ def _long(path: Path) -> None:
     path.write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
 
 
+@pytest.mark.timeout(60)  # without bounds it would take hours
 @pytest.mark.parametrize("make", [_chain, _copied, _long])
 def test_headers_of_a_tar_file_are_bounded(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "a.tar")
-    begun = time.perf_counter()
     with pytest.raises(DataError, match=r"a\.tar: the tar file is damaged"):
         open_source(tmp_path / "a.tar")
-    assert time.perf_counter() - begun < 5
 
 
 def test_deep_json_in_a_tar_file(tmp_path: Path) -> None:
