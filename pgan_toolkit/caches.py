@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from pgan_toolkit.homes import expanded
+
 __all__ = ["CACHE_VARIABLE", "cache_folder"]
 
 CACHE_VARIABLE = "PGAN_TOOLKIT_CACHE"
@@ -26,8 +28,8 @@ def cache_folder(
     """
     named = os.environ.get(CACHE_VARIABLE)
     if named:
-        return Path(named).expanduser() / kind
+        return expanded(named) / kind
     standard = Path(os.environ.get("XDG_CACHE_HOME", ""))
     # The standard says that a relative path there is to be ignored.
-    root = standard if standard.is_absolute() else Path.home() / ".cache"
+    root = standard if standard.is_absolute() else expanded("~/.cache")
     return root / "pgan-toolkit" / kind

@@ -26,6 +26,7 @@ from pgan_toolkit.caches import CACHE_VARIABLE, cache_folder
 from pgan_toolkit.digests import bytes_digest
 from pgan_toolkit.errors import DataError, SetupError, UsageError
 from pgan_toolkit.evaluation.downloads import Download, fetch
+from pgan_toolkit.homes import expanded
 from pgan_toolkit.progress import ProgressMode
 from pgan_toolkit.runs.pickled import is_plain, load_pickled
 from pgan_toolkit.storage import read_file
@@ -268,7 +269,7 @@ def _named_folders() -> list[Path]:
     name = os.environ.get(WEIGHTS_VARIABLE)
     if not name:
         return []
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     try:
         is_folder = folder.is_dir()
     except OSError as error:

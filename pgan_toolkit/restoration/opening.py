@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from pgan_toolkit.errors import UsageError
+from pgan_toolkit.homes import expanded
 from pgan_toolkit.restoration.restorer import LanczosRestorer, Restorer, Step
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def _named_files(spec: str) -> dict[Step, Path]:
                 f"--restorer {spec}: {item!r} is not understood; expected "
                 f"{kind}:jpeg=FILE,superres=FILE, of which one may be left out"
             )
-        files[cast(Step, step)] = Path(path).expanduser()
+        files[cast(Step, step)] = expanded(path)
     return files
 
 

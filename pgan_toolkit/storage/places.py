@@ -3,6 +3,7 @@
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from pgan_toolkit.homes import expanded
 from pgan_toolkit.storage.remote.paths import RemotePath
 from pgan_toolkit.storage.remote.urls import is_url
 
@@ -24,12 +25,13 @@ def locate(text: Place | str) -> Place:
     Raises
     ------
     UsageError
-        The URL holds what may be a secret, or names nothing: see `check_url`.
+        The URL holds what may be a secret, or names nothing: see `check_url`; or the home folder is
+        not known.
     """
     if isinstance(text, RemotePath):
         return text
     if not is_url(str(text)):
-        return Path(text).expanduser()
+        return expanded(text)
     url = str(text)
     if isinstance(text, Path):
         url = url.replace(":/", "://", 1)  # a Path has lost a slash
