@@ -169,7 +169,7 @@ def history_charts(report: Report, *, history: Sequence[Report]) -> tuple[Chart,
     """Draw how the headline numbers went: the earlier reports, the baseline, and this one."""
     earlier = [({n: s.value for n, s in each.scores.items()}, each.created) for each in history]
     if not history and report.baseline is not None:
-        earlier = [(dict(report.baseline.values), report.baseline.created)]
+        earlier = [(_before(report), report.baseline.created)]
     charts: list[Chart] = []
     for name in [score.name for score in report.scores.values() if score.headline]:
         known = [(values[name], when) for values, when in earlier if name in values]
@@ -199,8 +199,14 @@ def _history_chart(name: str, known: Sequence[tuple[float, str]], *, better: str
 
 def _baseline(report: Report, history: Sequence[Report]) -> dict[str, float]:
     if report.baseline is not None:
-        return dict(report.baseline.values)
+        return _before(report)
     return {name: score.value for name, score in history[-1].scores.items()} if history else {}
+
+
+def _before(report: Report) -> dict[str, float]:
+    """Each number of the baseline that this one can be compared with."""
+    values = {name: report.before(score) for name, score in report.scores.items()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _drawable(values: Sequence[float]) -> list[float]:

@@ -131,7 +131,7 @@ def _change(report: Report, score: Score, baseline: BaselineNote, *, then: float
     change = score.value - then
     if not math.isfinite(change) or change == 0:
         return Cell.number(change)
-    if _is_unlike(report, score):
+    if report.before(score) is None:
         return Cell("not comparable", None, "number")
     margin = _margin(report, score, baseline, then=then)
     better = (change < 0) == (score.better == "lower")
@@ -140,14 +140,6 @@ def _change(report: Report, score: Score, baseline: BaselineNote, *, then: float
     else:
         word = "within the error" if abs(change) <= margin else "better" if better else "worse"
     return Cell(f"{change:+.4g} ({word})", change, "number")
-
-
-def _is_unlike(report: Report, score: Score) -> bool:
-    """Whether the verdict on this number, or on that of which it is a level, is that."""
-    unlike = {each.score for each in report.verdicts if each.status == "not comparable"}
-    return any(
-        each.name in unlike for each in report.scores.values() if each.metric == score.metric
-    )
 
 
 def _margin(report: Report, score: Score, baseline: BaselineNote, *, then: float) -> float | None:

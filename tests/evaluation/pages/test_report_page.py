@@ -12,6 +12,7 @@ from pgan_toolkit.errors import UsageError
 from pgan_toolkit.evaluation import ImageStream, StreamSettings
 from pgan_toolkit.evaluation.comparing import Report
 from pgan_toolkit.evaluation.pages import look_at, page_sample, report_html, write_html
+from pgan_toolkit.evaluation.pages.figures import history_charts, swd_chart
 from pgan_toolkit.evaluation.pages.numbers import numbers_table
 
 QUIET = StreamSettings(mode="quiet", workers=1)
@@ -155,6 +156,16 @@ def test_a_tolerance_of_zero_is_a_margin() -> None:
 def test_what_is_not_comparable_has_no_change() -> None:
     changes = _changes(_judged(status="not comparable", margin=None))
     assert changes == {"swd.avg": "not comparable", "swd.32": "not comparable", "swd.16": "0"}
+
+
+def test_what_is_not_comparable_is_not_drawn_beside_it() -> None:
+    alike, unlike = a_report(), _judged(status="not comparable", margin=None)
+    drawn, alone = swd_chart(alike), swd_chart(unlike)
+    assert drawn is not None
+    assert alone is not None
+    assert "baseline" in drawn.svg
+    assert "baseline" not in alone.svg
+    assert len(history_charts(alike, history=())) == 1 + len(history_charts(unlike, history=()))
 
 
 @pytest.mark.parametrize(
