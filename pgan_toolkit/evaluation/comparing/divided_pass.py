@@ -7,7 +7,6 @@ whose partner in a pair of MS-SSIM lies in the next piece.
 """
 
 import copy
-import multiprocessing
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -18,7 +17,7 @@ from typing import NoReturn
 
 import torch
 
-from pgan_toolkit.engines import Engine, LocalEngine
+from pgan_toolkit.engines import Engine
 from pgan_toolkit.errors import SetupError
 from pgan_toolkit.evaluation.comparing.one_pass import (
     FeatureCollector,
@@ -27,7 +26,6 @@ from pgan_toolkit.evaluation.comparing.one_pass import (
 )
 from pgan_toolkit.evaluation.content import Identity, PictureReader
 from pgan_toolkit.evaluation.streams import ImageStream
-from pgan_toolkit.imaging import limit_threads
 from pgan_toolkit.metrics.accumulator import Statistics
 from pgan_toolkit.metrics.features import FeatureSet
 from pgan_toolkit.progress import Progress
@@ -51,13 +49,12 @@ class _Piece:
 
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """What every worker needs: the set, how to begin each share anew, and its share of threads."""
+    """What every worker needs: the set, and how to begin each share anew."""
 
     stream: ImageStream
     shares: tuple[Share, ...]
     required: frozenset[str]
     device: str
-    threads: int | None
 
 
 def can_be_divided(stream: ImageStream) -> bool:
@@ -82,7 +79,7 @@ def feed_divided(
         As `feed_shares` and `Engine.map`.
     """
     pieces = _pieces(stream)
-    reading = _Reading(stream, tuple(shares), required, str(device), _threads_each(engine))
+    reading = _Reading(stream, tuple(shares), required, str(device))
     results = engine.map(
         _read_piece,
         pieces,
@@ -148,17 +145,7 @@ def _quietly(stream: ImageStream) -> ImageStream:
     return quiet
 
 
-def _threads_each(engine: Engine) -> int | None:
-    """Of torch, for workers that share this machine; Ray gives its workers one a CPU by itself."""
-    if not isinstance(engine, LocalEngine):
-        return None
-    return max(1, torch.get_num_threads() // engine.workers)
-
-
 def _open(reading: _Reading) -> _Reading:
-    if reading.threads is not None and multiprocessing.parent_process() is not None:
-        torch.set_num_threads(reading.threads)
-        limit_threads(reading.threads)
     return replace(reading, stream=_quietly(reading.stream))
 
 
