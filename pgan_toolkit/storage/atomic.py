@@ -29,7 +29,7 @@ from pgan_toolkit.errors import UsageError
 from pgan_toolkit.storage.remote.urls import is_url
 from pgan_toolkit.storage.system_errors import FULL_DISK, naming_errors
 
-__all__ = ["AtomicPath", "atomic_write_bytes", "put_back", "sync_to_disk"]
+__all__ = ["AtomicPath", "atomic_write_bytes", "put_back", "remove_path", "sync_to_disk"]
 
 _PARTIAL, _REPLACED = ".partial", ".replaced"
 _TOKEN_DIGITS = 8
@@ -69,7 +69,7 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
-        _remove(temporary)
+        remove_path(temporary)
         raise
 
 
@@ -183,7 +183,7 @@ class AtomicPath:
     def discard(self) -> None:
         """Remove what was written. Does nothing after `commit`."""
         if self._handle >= 0:
-            _remove(self.temporary)
+            remove_path(self.temporary)
         self._unlock()
 
     def _refuse_existing(self) -> None:
@@ -295,7 +295,7 @@ def _remove_abandoned(path: Path) -> None:
     """Remove what killed writers left; what they replaced only beside what replaced it."""
     for entry in _siblings(path, _PARTIAL):
         if not _just_created(entry) and not _in_work(entry):
-            _remove(entry)
+            remove_path(entry)
     for entry in _siblings(path, _REPLACED):
         if not _in_work(entry) and os.path.lexists(path):
             _remove_replaced(entry, path)
@@ -303,7 +303,7 @@ def _remove_abandoned(path: Path) -> None:
 
 def _remove_replaced(entry: Path, path: Path) -> None:
     # Half removed, it must not look like something to put back.
-    _remove(entry.rename(_sibling(path, _PARTIAL)))
+    remove_path(entry.rename(_sibling(path, _PARTIAL)))
 
 
 def _just_created(entry: Path) -> bool:
@@ -349,7 +349,8 @@ def _lock(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _remove(path: Path) -> None:
+def remove_path(path: Path) -> None:
+    """Remove a file, a link, or a folder with all that is in it, as far as the system lets."""
     with contextlib.suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

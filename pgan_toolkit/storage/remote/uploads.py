@@ -7,7 +7,6 @@ removed after the last: while it is there, the folder is not opened, and counts 
 
 import contextlib
 import hashlib
-import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, Literal
 
 from pgan_toolkit.caches import cache_folder
 from pgan_toolkit.errors import DataError, PganError, UsageError
-from pgan_toolkit.storage.atomic import AtomicPath
+from pgan_toolkit.storage.atomic import AtomicPath, remove_path
 from pgan_toolkit.storage.keys import LABELS_FILE
 from pgan_toolkit.storage.remote.connections import filesystem
 from pgan_toolkit.storage.remote.paths import RemotePath, RemoteStatus
@@ -106,7 +105,7 @@ class RemoteTarget:
         SetupError
             The storage cannot be written to. Nothing of a file is then there.
 
-        What was made stays on this machine then, and the message says where.
+        With either, what was made stays on this machine, and the message says where.
         """
         kept = self._local.path
         try:
@@ -120,8 +119,8 @@ class RemoteTarget:
         except BaseException:
             self.discard()
             raise
+        remove_path(kept)  # what an earlier upload to the same place could not send
         self.discard()
-        _forget(kept)
 
     def discard(self) -> None:
         """Remove what was written on this machine."""
@@ -136,14 +135,6 @@ class RemoteTarget:
             raise UsageError(
                 f"{self.path}: exists already; choose another name, or replace it (--overwrite)"
             )
-
-
-def _forget(kept: Path) -> None:
-    """Remove what an earlier upload to the same place could not send."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
-    with contextlib.suppress(OSError):
-        kept.parent.rmdir()
 
 
 def upload(made: Path, path: RemotePath) -> None:
