@@ -75,6 +75,9 @@ class RedNet(nn.Module):
         A part gives the whole picture's pixels only if it begins at a multiple of this.
     reach_px : int
         How far around a pixel the result depends on the input, input pixels.
+    shrinks : bool
+        Small changes are shrunk; a fresh net must learn without it first, as the gradient of a
+        change that is shrunk vanishes with its square.
     """
 
     scale = 1
@@ -82,6 +85,7 @@ class RedNet(nn.Module):
     def __init__(self, config: RedNetConfig = RedNetConfig()) -> None:
         super().__init__()
         self.config = config
+        self.shrinks = config.doubt_levels > 0
         self.stride_px = config.fold
         self.reach_px = (config.layers + 3 + _NEIGHBOURHOOD // 2) * config.fold
         channels, half = 3 * config.fold**2, config.layers // 2
@@ -97,8 +101,10 @@ class RedNet(nn.Module):
         padding = (0, -width % fold, 0, -height % fold)
         whole = functional.pad(images, padding, mode="replicate") if any(padding) else images
         residual = self._residual(functional.pixel_unshuffle(whole, fold))
-        certain = functional.pixel_shuffle(self._shrunk(residual.to(images.dtype)), fold)
-        return images + certain[:, :, :height, :width]
+        change = residual.to(images.dtype)
+        if self.shrinks:
+            change = self._shrunk(change)
+        return images + functional.pixel_shuffle(change, fold)[:, :, :height, :width]
 
     def _residual(self, folded: Tensor) -> Tensor:
         features = self.first((folded - _MEAN) / _SPREAD)
@@ -123,8 +129,7 @@ class RedNet(nn.Module):
             padding=_NEIGHBOURHOOD // 2,
             count_include_pad=False,
         )
-        doubt = (self.config.doubt_levels / 255) ** 2
-        return residual * (power / (power + doubt)) if doubt else residual
+        return residual * (power / (power + (self.config.doubt_levels / 255) ** 2))
 
 
 def _convolution(inputs: int, outputs: int, *, gain: float = 1.0) -> nn.Conv2d:

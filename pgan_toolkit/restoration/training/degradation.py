@@ -71,7 +71,8 @@ class JpegDegradation:
         top, left = rng.integers(_GRID_PX, size=2)
         height, width = clean.shape[:2]
         around = np.pad(clean, ((top, 0), (left, 0), (0, 0)), mode="reflect")
-        once = _compressed(around, rng, (max(self.quality[0], 30), self.quality[1]))
+        low, high = self.quality
+        once = _compressed(around, rng, (min(max(low, 30), high), high))
         inside = np.ascontiguousarray(once[top : top + height, left : left + width])
         return _compressed(inside, rng, self.quality)
 

@@ -9,11 +9,21 @@ from pgan_toolkit.restoration.networks import DiscriminatorConfig, RedNetConfig,
 from pgan_toolkit.restoration.training.degradation import JpegDegradation, SuperresDegradation
 from pgan_toolkit.restoration.weights import Task
 
-__all__ = ["PRESETS", "AdversarialSettings", "JointSettings", "TrainingSettings", "preset"]
+__all__ = [
+    "PRESETS",
+    "ROUGH_FLOOR_LEVELS",
+    "AdversarialSettings",
+    "JointSettings",
+    "TrainingSettings",
+    "preset",
+]
 
 
 _SMALLEST_CROP_PX = 16  # two of JPEG's blocks
 _FLOOR_LEVELS_JPEG = 0.5  # pictures of quality 98 are to come through within a level
+ROUGH_FLOOR_LEVELS = 8.0
+"""Of a network's first steps: about the error of quality 10."""
+
 _REDUCED_TO_JPEG = 0.25  # faces fill a quarter of a photograph's side, and show finer detail
 
 
@@ -107,6 +117,10 @@ class TrainingSettings:
         The highest, of Adam (0.9, 0.99).
     warmup_steps : int
         Steps in which the learning rate rises to it.
+    rough_steps : int
+        First steps of a fresh network, in which the floor is `ROUGH_FLOOR_LEVELS` at least and
+        RedNet does not shrink small changes: it would never begin to make large ones, as all that
+        it learns first does harm to crops that are clean.
     ema_halflife_steps : float
         Of the moving average of the weights, which is what a run gives.
     max_gradient_norm : float
@@ -137,6 +151,7 @@ class TrainingSettings:
     crop_px: int = 96
     learning_rate: float = 5e-4
     warmup_steps: int = 200
+    rough_steps: int = 1000
     ema_halflife_steps: float = 300.0
     max_gradient_norm: float = 1.0
     seed: int = 0
@@ -223,6 +238,7 @@ def _jpeg(name: str) -> TrainingSettings:
         minibatch_size=2 if smoke else 32 if gpu else 16,
         crop_px=32 if smoke else 128 if gpu else 96,
         warmup_steps=5 if smoke else 200,
+        rough_steps=10 if smoke else 1000,
     )
 
 

@@ -21,6 +21,7 @@ from pgan_toolkit.restoration.networks import (
     widened,
 )
 from pgan_toolkit.restoration.training.settings import (
+    ROUGH_FLOOR_LEVELS,
     AdversarialSettings,
     JointSettings,
     TrainingSettings,
@@ -140,8 +141,14 @@ class FidelityStage:
     def step(self, batches: Sequence[Batch], *, index: int) -> dict[str, float]:
         """Learn from one minibatch."""
         ((given, target),) = batches
+        rough = self._settings.init is None and index < self._settings.rough_steps
+        floor_levels = self._settings.floor_levels
+        if rough:
+            floor_levels = max(floor_levels, ROUGH_FLOOR_LEVELS)
+        if isinstance(self.network, RedNet):
+            self.network.shrinks = not rough and self.network.config.doubt_levels > 0
         restored = _applied(self.network, given)
-        loss = _error_db(restored, target, floor_levels=self._settings.floor_levels)
+        loss = _error_db(restored, target, floor_levels=floor_levels)
         rate = _learning_rate(self._settings, index)
         _update(self._optimizer, loss, rate=rate, longest=self._settings.max_gradient_norm)
         _follow(self.average, self.network, halflife=self._settings.ema_halflife_steps)

@@ -40,6 +40,12 @@ def test_a_picture_compressed_once_is_what_libjpeg_makes(picture: np.ndarray) ->
     assert seen == {0, 1, 2, 3}
 
 
+def test_low_qualities_are_compressed_twice_too(picture: np.ndarray) -> None:
+    twice = JpegDegradation((5, 9), untouched_share=0, twice_share=1)
+    given, _ = twice.pair(picture, generator(0, "test", 0))
+    assert given.shape == picture.shape
+
+
 def test_compression_twice_is_on_another_grid_and_worse(picture: np.ndarray) -> None:
     once = JpegDegradation((40, 40), untouched_share=0, twice_share=0, grey_share=0)
     twice = JpegDegradation((40, 40), untouched_share=0, twice_share=1, grey_share=0)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
-from torch import nn
 
 from pgan_toolkit.errors import DataError, UsageError
 from pgan_toolkit.restoration.networks import RedNetConfig, SRResNetConfig
@@ -49,14 +48,30 @@ def test_the_loss_is_the_mean_of_the_crops_negative_psnr() -> None:
     assert loss == pytest.approx(-float(np.mean(psnr)), abs=0.05)
 
 
-def test_a_crop_without_error_has_the_floor_for_loss() -> None:
+@pytest.mark.parametrize(("begun", "floor_levels"), [(0, 8.0), (9, 8.0), (10, 0.5)])
+def test_a_crop_without_error_has_the_floor_for_loss(begun: int, floor_levels: float) -> None:
+    settings = preset("smoke", task="jpeg")
+    assert (settings.rough_steps, settings.floor_levels) == (10, 0.5)
+    stage = make_stage(settings, device=CPU)
+    torch.nn.init.zeros_(stage.network.last.weight)  # the identity
+    _, target = _batch(1)
+    loss = stage.step([Batch(target, target)], index=begun)["loss"]
+    assert loss == pytest.approx(20 * math.log10(floor_levels / 255), rel=1e-4)
+
+
+def test_a_fresh_jpeg_net_does_not_shrink_in_its_rough_steps_and_its_average_always_does(
+    tmp_path: Path,
+) -> None:
     settings = preset("smoke", task="jpeg")
     stage = make_stage(settings, device=CPU)
-    _, target = _batch(1)
-    nn.init.zeros_(stage.network.last.weight)  # the identity
-    assert settings.floor_levels == 0.5
-    loss = stage.step([Batch(target, target)], index=0)["loss"]
-    assert loss == pytest.approx(20 * math.log10(0.5 / 255), rel=1e-4)
+    for index, shrinks in ((0, False), (9, False), (10, True)):
+        stage.step([_batch(1)], index=index)
+        assert stage.network.shrinks is shrinks
+        assert stage.average.shrinks
+    save_network(tmp_path / "begun.safetensors", stage.average, task="jpeg")
+    further = make_stage(replace(settings, init=tmp_path / "begun.safetensors"), device=CPU)
+    further.step([_batch(1)], index=0)
+    assert further.network.shrinks
 
 
 def test_the_first_update_has_the_warmed_up_rate() -> None:
