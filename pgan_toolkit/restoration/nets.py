@@ -1,10 +1,10 @@
 """The restorer that runs networks: one against JPEG artifacts, then one that enlarges four times.
 
 Memory: a picture is restored in tiles of at most `TILE_PX` pixels a side, and each is written into
-the result as it is done. Beside the picture and its result the working set is at most 450 MiB on
-the CPU, whatever the picture's size (measured with the bundled networks' sizes, 0.15 to 3.2
-megapixels enlarged four times: 170 to 440 MiB; about half of it is what the allocator keeps back).
-A process that has met pictures of 240 sizes held 610 MiB in all, torch included.
+the result as it is done. Beside the picture and its result the working set on the CPU was 170 MiB
+at 0.15 megapixels, 440 at 3.2 and 584 at 7.7 (the bundled networks, enlarged four times); most of
+it is what the allocator keeps back of tiles of other sizes. A process that has met pictures of 240
+sizes held 610 MiB in all, torch included.
 
 Precision: `NetRestorer` takes float32 unless it is told bfloat16; `open_restorer`'s "auto" says
 bfloat16 where the hardware multiplies it, and float32 elsewhere. bfloat16 takes a quarter of the
