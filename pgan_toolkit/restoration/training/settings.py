@@ -118,8 +118,8 @@ class TrainingSettings:
     warmup_steps : int
         Steps in which the learning rate rises to it.
     rough_steps : int
-        First steps of a fresh network, in which the floor is `ROUGH_FLOOR_LEVELS` at least and
-        RedNet does not shrink small changes: it would never begin to make large ones, as all that
+        First steps of a fresh RedNet, in which the floor is `ROUGH_FLOOR_LEVELS` at least and
+        it does not shrink small changes: it would never begin to make large ones, as all that
         it learns first does harm to crops that are clean.
     ema_halflife_steps : float
         Of the moving average of the weights, which is what a run gives.

@@ -141,11 +141,10 @@ class FidelityStage:
     def step(self, batches: Sequence[Batch], *, index: int) -> dict[str, float]:
         """Learn from one minibatch."""
         ((given, target),) = batches
-        rough = self._settings.init is None and index < self._settings.rough_steps
         floor_levels = self._settings.floor_levels
-        if rough:
-            floor_levels = max(floor_levels, ROUGH_FLOOR_LEVELS)
         if isinstance(self.network, RedNet):
+            rough = self._settings.init is None and index < self._settings.rough_steps
+            floor_levels = max(floor_levels, ROUGH_FLOOR_LEVELS) if rough else floor_levels
             self.network.shrinks = not rough and self.network.config.doubt_levels > 0
         restored = _applied(self.network, given)
         loss = _error_db(restored, target, floor_levels=floor_levels)
